@@ -1,0 +1,53 @@
+/* limits: every bound of the program that a peer, a user or a file could reach, in one place.
+ * Protocol bounds name their section of docs/protocol.md; the others are ours to move. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+enum {
+	/* memory */
+	BUF_BYTES_MAX = 256 * 1024 * 1024,
+
+	/* transactions [protocol 2] */
+	TX_BYTES_MAX = 64 * 1024,
+	TX_ACTIONS_MAX = 256,
+	TX_MEMO_BYTES_MAX = 256,
+	TX_ARENA_BYTES_MAX = 1024 * 1024,
+	TX_VALID_MS_MAX = 24 * 3600 * 1000,
+	ACCOUNT_PENDING_TXS_MAX = 64,
+	ACCOUNT_PENDING_BYTES_MAX = 1024 * 1024,
+	MEMPOOL_GAP_MS_MAX = 60 * 1000,
+	MEMPOOL_TXS_MAX = 50 * 1000,
+	MEMPOOL_BYTES_MAX = 64 * 1024 * 1024,
+
+	/* jobs [protocol 3] */
+	JOB_ID_BYTES_MAX = 64,
+	SERVICE_BYTES_MAX = 64,
+	UNIT_TYPE_BYTES_MAX = 16,
+	REASON_BYTES_MAX = 256,
+	COORDINATOR_OPERATORS_MAX = 8,
+	COORDINATOR_URL_BYTES_MAX = 256,
+
+	/* blocks */
+	CHAIN_ID_BYTES_MAX = 50,
+	BLOCK_BYTES_MAX = 4 * 1024 * 1024, /* default of consensus_params.block.max_bytes */
+	BLOCK_TXS_MAX = 2000,              /* while apply runs on the loop [design D8] */
+	BLOCK_PART_BYTES = 65536,
+	VALIDATORS_MAX = 100,
+
+	/* HTTP */
+	HTTP_BODY_BYTES_MAX = 1000 * 1000,
+	HTTP_HEADER_BYTES_MAX = 16 * 1024,
+	HTTP_URL_BYTES_MAX = 4 * 1024,
+	HTTP_CONNECTIONS_MAX = 900,
+	HTTP_WAITING_MAX = 300,
+	HTTP_REQUEST_MS_MAX = 30 * 1000,
+	ARTIFACT_BYTES_MAX = 256 * 1024 * 1024,
+
+	/* JSON */
+	JSON_DEPTH_MAX = 32,
+	RPC_BATCH_MAX = 10,
+	RPC_COMMIT_WAIT_MS = 10 * 1000,
+	RPC_PAGE_MAX = 100
+};
+
+#endif

@@ -1,0 +1,36 @@
+# How this house is built: one static library per folder, links spelled out, one set of warnings.
+include_guard(GLOBAL)
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+foreach(pair IN ITEMS
+		"event:libevent" "event_pthreads:libevent_pthreads" "microhttpd:libmicrohttpd"
+		"wslay:libwslay" "jansson:jansson" "curl:libcurl" "protobufc:libprotobuf-c"
+		"secp256k1:libsecp256k1" "sodium:libsodium" "nettle:nettle" "rocksdb:rocksdb" "cmocka:cmocka")
+	string(REPLACE ":" ";" pair "${pair}")
+	list(GET pair 0 name)
+	list(GET pair 1 module)
+	pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
+	add_library(lib::${name} ALIAS PkgConfig::${name})
+endforeach()
+
+set(AITBC_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Wmissing-prototypes -Werror)
+
+# room(NAME SOURCES a.c b.c [LINKS base chain ...]): a folder's library. Links are public, so that
+# a program names only the rooms it speaks to.
+function(room name)
+	cmake_parse_arguments(R "" "" "SOURCES;LINKS" ${ARGN})
+	add_library(${name} STATIC ${R_SOURCES})
+	target_compile_options(${name} PRIVATE ${AITBC_WARNINGS})
+	target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+	target_link_libraries(${name} PUBLIC ${R_LINKS})
+endfunction()
+
+# program(NAME SOURCES main.c LINKS node ...): an executable in the build folder itself.
+function(program name)
+	cmake_parse_arguments(P "" "" "SOURCES;LINKS" ${ARGN})
+	add_executable(${name} ${P_SOURCES})
+	target_compile_options(${name} PRIVATE ${AITBC_WARNINGS})
+	target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+	target_link_libraries(${name} PRIVATE ${P_LINKS})
+endfunction()

@@ -141,6 +141,10 @@ struct app_vtable {
 	bool (*verify)(void *self, struct bytes tx);
 	/* Everything but the signature, against the last committed state. now_ms: the next block's likely time. */
 	void (*check)(void *self, struct bytes tx, uint64_t now_ms, struct app_check *out);
+	/* The account's committed next sequence and balance, for the mempool to refresh what waits after a block.
+	 * False: the machine has no accounts, or not this one. */
+	bool (*account)(void *self, const struct account_address *address, uint64_t *next_sequence,
+		uint64_t *balance);
 	/* Drops from txs (in order, compacting; *tx_count falls) what would make the block invalid. */
 	enum status (*prepare)(void *self, const struct app_block *block, struct app_tx *txs, size_t *tx_count);
 	/* Would every honest node accept this block? */

@@ -5,7 +5,7 @@ find_package(Threads REQUIRED)
 
 foreach(pair IN ITEMS
 		"event:libevent" "event_pthreads:libevent_pthreads" "microhttpd:libmicrohttpd"
-		"wslay:libwslay" "jansson:jansson" "curl:libcurl" "protobufc:libprotobuf-c"
+		"jansson:jansson" "curl:libcurl" "protobufc:libprotobuf-c"
 		"secp256k1:libsecp256k1" "sodium:libsodium" "nettle:nettle" "rocksdb:rocksdb" "cmocka:cmocka")
 	string(REPLACE ":" ";" pair "${pair}")
 	list(GET pair 0 name)
@@ -13,6 +13,13 @@ foreach(pair IN ITEMS
 	pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
 	add_library(lib::${name} ALIAS PkgConfig::${name})
 endforeach()
+
+# Debian's libwslay-dev has no pkg-config file.
+find_path(WSLAY_INCLUDE wslay/wslay.h REQUIRED)
+find_library(WSLAY_LIBRARY wslay REQUIRED)
+add_library(lib::wslay UNKNOWN IMPORTED GLOBAL)
+set_target_properties(lib::wslay PROPERTIES
+	IMPORTED_LOCATION ${WSLAY_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${WSLAY_INCLUDE})
 
 set(AITBC_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Wmissing-prototypes -Werror)
 

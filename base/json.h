@@ -1,6 +1,7 @@
 /* json: strict reading (jansson behind one scan) and plain writing.
- * Reading refuses before jansson sees it: depth over JSON_DEPTH_MAX, duplicate keys, invalid UTF-8,
- * integers outside int64, trailing bytes. Writing appends to a buf in the caller's order of fields.
+ * Reading refuses depth over JSON_DEPTH_MAX, duplicate keys, invalid UTF-8, NUL, integers outside int64,
+ * reals beyond a double and trailing bytes: all but duplicates and reals before jansson sees the text.
+ * Writing appends to a buf in the caller's order of fields.
  * Pure; the json_t returned belongs to the caller (json_decref). */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H

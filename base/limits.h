@@ -18,6 +18,7 @@ enum {
 	MEMPOOL_GAP_MS_MAX = 60 * 1000,
 	MEMPOOL_TXS_MAX = 50 * 1000,
 	MEMPOOL_BYTES_MAX = 64 * 1024 * 1024,
+	MEMPOOL_NOTED_MAX = 16 * 1024, /* hashes verified or committed lately */
 
 	/* jobs [protocol 3] */
 	JOB_ID_BYTES_MAX = 64,
@@ -33,6 +34,7 @@ enum {
 	BLOCK_TXS_MAX = 2000,              /* while apply runs on the loop [design D8] */
 	BLOCK_PART_BYTES = 65536,
 	VALIDATORS_MAX = 100,
+	VALIDATOR_ROWS_HEIGHTS = 256, /* a whole set is stored at least this often */
 
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX = 1000 * 1000,

@@ -22,6 +22,12 @@ MUST_USE json_t *json_read(struct bytes text, struct json_fault *fault);
  * elements, an empty view where there is none; returns how many elements there are (1 for an object). */
 size_t json_id_spans(struct bytes text, struct bytes *ids, size_t max);
 
+/* The bytes of one member of a top-level object as they stood in the text, without the space around
+ * them: what a hash is taken over. name is matched as it is spelled in the text, so a key written with
+ * escapes is not found. False: text is no JSON object within our bounds, or has no such member. When json_read
+ * accepted the text, there is no second member of that name. *span borrows from text. */
+MUST_USE bool json_member_span(struct bytes text, const char *name, struct bytes *span);
+
 /* Writing. json_put_string quotes and escapes as Go's encoder does with HTML escaping off. */
 void json_put_string(struct buf *b, const char *text, size_t len);
 void json_put_text(struct buf *b, const char *text);

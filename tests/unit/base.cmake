@@ -1,0 +1,1 @@
+unit_test(json_span LINKS base)

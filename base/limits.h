@@ -33,6 +33,8 @@ enum {
 	BLOCK_BYTES_MAX = 4 * 1024 * 1024, /* default of consensus_params.block.max_bytes */
 	BLOCK_TXS_MAX = 2000,              /* while apply runs on the loop [design D8] */
 	BLOCK_PART_BYTES = 65536,
+	BLOCK_PARTS_MAX = 1024,            /* 64 MiB: above any max_bytes a genesis may set */
+	EVIDENCE_PER_BLOCK_MAX = 64,
 	VALIDATORS_MAX = 100,
 	VALIDATOR_ROWS_HEIGHTS = 256, /* a whole set is stored at least this often */
 

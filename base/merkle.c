@@ -40,6 +40,39 @@ struct hash32 merkle_root_in_place(struct hash32 *leaves, size_t count)
 	return leaves[0];
 }
 
+void merkle_start(struct merkle_builder *b)
+{
+	b->count = 0;
+}
+
+void merkle_add(struct merkle_builder *b, const struct hash32 *leaf)
+{
+	struct hash32 hash = *leaf;
+	unsigned k = 0;
+
+	/* Like adding one to a binary number: equal trees join and carry. */
+	for (; b->count >> k & 1; k++)
+		hash = merkle_node(&b->roots[k], &hash);
+	b->roots[k] = hash;
+	b->count++;
+}
+
+struct hash32 merkle_end(const struct merkle_builder *b)
+{
+	struct hash32 root;
+	bool has_root = false;
+
+	if (b->count == 0)
+		return sha256(bytes_view(NULL, 0));
+	for (unsigned k = 0; k < 64; k++) {
+		if ((b->count >> k & 1) == 0)
+			continue;
+		root = has_root ? merkle_node(&b->roots[k], &root) : b->roots[k];
+		has_root = true;
+	}
+	return root;
+}
+
 /* Largest power of two below count (>= 2). */
 static uint64_t split_point(uint64_t count)
 {

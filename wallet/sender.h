@@ -29,10 +29,10 @@ struct sender_config {
 	 * A node of another chain is then refused with SETTLE_WRONG_CHAIN before anything is
 	 * signed. */
 	const struct hash32 *chain_tag;
-	uint32_t valid_ms;   /* 0: SENDER_VALID_MS */
-	uint32_t give_up_ms; /* no answer for so long ends an act with SENDER_UNKNOWN; 0: never give
-				up */
-	struct log *log;     /* may be NULL */
+	uint32_t valid_ms; /* 0: SENDER_VALID_MS */
+	/* No answer for so long ends an act with SENDER_UNKNOWN; 0: never give up. */
+	uint32_t give_up_ms;
+	struct log *log; /* may be NULL */
 };
 
 /* STATUS_INVALID: the secret is no key. */
@@ -57,17 +57,17 @@ enum sender_fate {
 /* Borrowed for the callback. */
 struct sender_outcome {
 	enum sender_fate fate;
-	uint32_t code;      /* settle_code: of the refusal, or of the transaction (EACH: 0).
-			       SENDER_UNKNOWN: 0 */
+	/* settle_code of the refusal, or of the transaction (EACH: 0). SENDER_UNKNOWN: 0. */
+	uint32_t code;
 	const char *fault;  /* for people; "" when all is well, never NULL */
 	struct hash32 hash; /* of the last transaction broadcast */
 	int64_t height;     /* 0 unless committed */
-	uint64_t sequence;
-	uint64_t fee; /* uaitbc, of that transaction */
+	uint64_t sequence;  /* this and the next two: of that transaction */
+	uint64_t fee_uaitbc;
 	uint64_t valid_until_ms;
-	const uint32_t *codes; /* settle_code of each action in order, action_count of them. ATOMIC
-				  that failed: none applied; the action at fault has its code, the
-				  others repeat it. Refused: all the code */
+	/* settle_code of each action in order. ATOMIC that failed: nothing applied; the action at
+	 * fault has its code, the others repeat it. Refused: all have the code. */
+	const uint32_t *codes;
 	size_t action_count;
 };
 typedef void sender_done(void *ctx, const struct sender_outcome *outcome);

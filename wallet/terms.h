@@ -10,6 +10,7 @@
 
 #include "base/keys.h"
 #include "base/limits.h"
+#include "base/status.h"
 #include "chain/proto/settle.pb-c.h"
 #include "chain/tx.h"
 

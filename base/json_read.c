@@ -50,7 +50,7 @@ static bool is_id(struct bytes key)
 	for (; *wanted; wanted++) {
 		char escape[7];
 
-		snprintf(escape, sizeof escape, "\\u00%02x", (unsigned)*wanted);
+		snprintf(escape, sizeof escape, "\\u00%02x", (unsigned)(unsigned char)*wanted);
 		if (at < key.len && key.data[at] == (uint8_t)*wanted)
 			at++;
 		else if (key.len - at >= 6 && memcmp(key.data + at, escape, 6) == 0)

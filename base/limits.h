@@ -42,9 +42,16 @@ enum {
 	HTTP_BODY_BYTES_MAX = 1000 * 1000,
 	HTTP_HEADER_BYTES_MAX = 16 * 1024,
 	HTTP_URL_BYTES_MAX = 4 * 1024,
+	HTTP_HEADERS_MAX = 64,
 	HTTP_CONNECTIONS_MAX = 900,
-	HTTP_WAITING_MAX = 300,
+	HTTP_WAITING_MAX = HTTP_CONNECTIONS_MAX, /* waits of a submission are short; each holds only its connection */
 	HTTP_REQUEST_MS_MAX = 30 * 1000,
+	HTTP_TRANSFER_MS_PER_MIB = 1000, /* a streamed file's extra time */
+	HTTP_BODIES_BYTES_MAX = 64 * 1024 * 1024,   /* bodies being received, all connections */
+	HTTP_REPLIES_BYTES_MAX = 256 * 1024 * 1024, /* answers not yet read by their clients */
+	HTTP_UPLOADS_MAX = 32,                      /* streamed at one time */
+	HTTP_CLIENT_CALLS_MAX = 1024,
+	HTTP_CLIENT_HOST_CONNECTIONS_MAX = 32,
 	ARTIFACT_BYTES_MAX = 256 * 1024 * 1024,
 
 	/* JSON */

@@ -1,6 +1,7 @@
-/* client: HTTP requests on the event loop (libcurl multi): coordinator -> chain and miners, miner ->
- * coordinator, chain and Ollama, wallet -> everything. Nothing blocks; http_client_wait runs a private loop
- * for a command line. Bodies are bounded; TLS and proxies from the environment are off. */
+/* client: HTTP requests on the event loop (libcurl multi): coordinator -> chain and miners, miner
+ * -> coordinator, chain and Ollama, wallet -> everything. Nothing blocks; http_client_wait runs a
+ * private loop for a command line. Bodies are bounded; TLS and proxies from the environment are
+ * off. */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
 
@@ -22,13 +23,14 @@ struct http_call {
 	size_t header_count;
 	struct bytes body;         /* copied */
 	const char *upload_file;   /* send this file as the body instead; NULL: none */
-	const char *download_file; /* write a 2xx body here (created 0600, removed on failure); NULL: to memory */
+	const char *download_file; /* write a 2xx body here (created 0600, removed on failure);
+				      NULL: to memory */
 	size_t answer_bytes_max;   /* 0: HTTP_BODY_BYTES_MAX */
 	uint32_t timeout_ms;       /* whole call */
 };
 
-/* status OK: an HTTP answer came, http_status and body are it (borrowed for the call). Else the body is empty
- * and fault says what happened, naming host and port. */
+/* status OK: an HTTP answer came, http_status and body are it (borrowed for the call). Else the
+ * body is empty and fault says what happened, naming host and port. */
 struct http_result {
 	enum status status;
 	uint16_t http_status;
@@ -37,7 +39,8 @@ struct http_result {
 };
 typedef void http_done(void *ctx, const struct http_result *result);
 
-/* Never calls done before it returns. STATUS_NO_MEMORY or STATUS_INVALID: done will not be called. */
+/* Never calls done before it returns. STATUS_NO_MEMORY or STATUS_INVALID: done will not be called.
+ */
 MUST_USE enum status http_client_start(
 	struct http_client *client, const struct http_call *call, http_done *done, void *ctx);
 

@@ -1,6 +1,6 @@
-/* shell: the one HTTP server: libmicrohttpd in external-epoll mode inside the libevent loop [design D9].
- * Owns sockets, limits and deadlines; its handlers (rpc, coordinator, miner daemon, metrics) see message.h.
- * Used by the mains of aitbcd and aitbc-miner only. Loop thread only. */
+/* shell: the one HTTP server: libmicrohttpd in external-epoll mode inside the libevent loop [design
+ * D9]. Owns sockets, limits and deadlines; its handlers (rpc, coordinator, miner daemon, metrics)
+ * see message.h. Used by the mains of aitbcd and aitbc-miner only. Loop thread only. */
 #ifndef HTTP_SHELL_H
 #define HTTP_SHELL_H
 
@@ -13,21 +13,29 @@
 struct http_shell_config {
 	const char *listen_address; /* numeric, e.g. "127.0.0.1" */
 	uint16_t port;              /* 0: any free one; see http_shell_port */
-	size_t body_bytes_max;      /* 0: HTTP_BODY_BYTES_MAX; more than that is refused before it is buffered */
-	uint16_t too_large_status;  /* 413, or 400 on the JSON-RPC port */
-	const char *upload_prefix;  /* paths under it stream their body into a file of upload_dir; NULL: none */
+	size_t body_bytes_max;     /* 0: HTTP_BODY_BYTES_MAX; more than that is refused before it is
+				      buffered */
+	uint16_t too_large_status; /* 413, or 400 on the JSON-RPC port */
+	const char *upload_prefix; /* paths under it stream their body into a file of upload_dir;
+				      NULL: none */
 	const char *upload_dir;
-	size_t upload_bytes_max;
-	uint32_t request_ms_max;    /* whole-request deadline, 0: HTTP_REQUEST_MS_MAX */
-	const char *const *hosts;   /* extra allowed Host names, NULL-terminated; loopback names always are */
-	const char *const *origins; /* allowed Origins, NULL-terminated; NULL: none */
+	size_t upload_bytes_max;  /* 0: ARTIFACT_BYTES_MAX */
+	uint32_t connections_max; /* 0: HTTP_CONNECTIONS_MAX; no more than that */
+	uint32_t request_ms_max;  /* whole-request deadline, 0: HTTP_REQUEST_MS_MAX */
+	const char *const
+		*hosts; /* extra allowed Host names, NULL-terminated; loopback names always are */
+	const char *const *origins; /* allowed Origins beside the port's own, NULL-terminated, "*":
+				       any; NULL: none */
 	http_handler *handler;
-	/* Makes the port's own body for what the shell refuses by itself (400, 403, 413, 414, 431, 503...), so
-	 * that a JSON port answers JSON. NULL: a plain text line. */
+	/* Makes the port's own body for what the shell refuses by itself (400, 403, 413, 414, 431,
+	 * 503...), so that a JSON port answers JSON. NULL: a plain text line. */
 	void (*refusal)(void *self, uint16_t status, const char *reason, struct http_reply *reply);
 	void *self;
 	struct log *log;
 };
+
+/* The refusal's reason for a body over body_bytes_max. */
+#define HTTP_REASON_BODY_TOO_LARGE "request body too large"
 
 /* STATUS_BUSY: the port is taken (fault says by whom where that can be known). */
 MUST_USE enum status http_shell_start(struct http_shell **out, struct event_base *loop,
@@ -35,7 +43,9 @@ MUST_USE enum status http_shell_start(struct http_shell **out, struct event_base
 uint16_t http_shell_port(const struct http_shell *shell);
 size_t http_shell_connections(const struct http_shell *shell);
 
-/* Stops accepting, lets waiting requests end for at most drain_ms by running the loop, then frees. */
+/* Stops accepting, lets waiting requests end for at most drain_ms by running the loop, answers 503
+ * to the rest, then frees. Must not be called from inside the loop: libevent's loop can't nest.
+ * Tickets are dead after it. */
 void http_shell_stop(struct http_shell *shell, uint32_t drain_ms);
 
 #endif

@@ -1,0 +1,1 @@
+unit_test(store_contract LINKS chain_store_rocks chain)

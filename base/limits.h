@@ -38,6 +38,14 @@ enum {
 	VALIDATORS_MAX = 100,
 	VALIDATOR_ROWS_HEIGHTS = 256, /* a whole set is stored at least this often */
 
+	/* genesis */
+	GENESIS_BLOCK_BYTES_MAX = 21 * 1024 * 1024, /* CometBFT's default; ours is BLOCK_BYTES_MAX */
+	GENESIS_NAME_BYTES_MAX = 64,
+	GENESIS_ACCOUNTS_MAX = 1000 * 1000,
+	GENESIS_COORDINATORS_MAX = 1000,
+	GENESIS_ARENA_BYTES_MAX = 128 * 1024 * 1024,
+	GENESIS_INTERVAL_MS = 1000, /* of pace interval, unless told */
+
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX = 1000 * 1000,
 	HTTP_HEADER_BYTES_MAX = 16 * 1024,

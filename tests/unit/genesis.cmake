@@ -1,0 +1,1 @@
+unit_test(genesis LINKS genesis base chain_proto)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 struct scan {
 	const uint8_t *text;
@@ -31,34 +32,6 @@ static void skip_space(struct scan *s)
 	while (s->at < s->len && (s->text[s->at] == ' ' || s->text[s->at] == '\t' ||
 					 s->text[s->at] == '\n' || s->text[s->at] == '\r'))
 		s->at++;
-}
-
-size_t utf8_sequence(struct bytes text)
-{
-	uint8_t first = text.len > 0 ? text.data[0] : 0xff;
-	uint8_t least = 0x80, most = 0xbf;
-	size_t len;
-
-	if (first < 0x80)
-		return 1;
-	if (first < 0xc2 || first > 0xf4)
-		return 0;
-	len = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-	if (first == 0xe0)
-		least = 0xa0; /* overlong */
-	if (first == 0xed)
-		most = 0x9f; /* surrogates */
-	if (first == 0xf0)
-		least = 0x90; /* overlong */
-	if (first == 0xf4)
-		most = 0x8f; /* beyond U+10FFFF */
-	if (len > text.len || text.data[1] < least || text.data[1] > most)
-		return 0;
-	for (size_t i = 2; i < len; i++) {
-		if ((text.data[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return len;
 }
 
 /* The four digits of \uXXXX at s->at, moved past them; -1 with a fault. */

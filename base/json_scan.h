@@ -19,8 +19,4 @@ struct json_scan_events {
  * *offset is the byte at fault. */
 const char *json_scan(struct bytes text, const struct json_scan_events *events, size_t *offset);
 
-/* Length of the UTF-8 sequence at text[0], 1..4; 0 when it isn't one (surrogates, overlong forms).
- */
-size_t utf8_sequence(struct bytes text);
-
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/hex.h"
-#include "base/json_scan.h"
+#include "base/utf8.h"
 
 /* Go's short escapes; 0 when there is none for c. */
 static char short_escape(uint8_t c)

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/keys.h"
+#include "base/status.h"
 #include "chain/proto/settle.pb-c.h"
 
 /* Codespace "settle" [protocol 7]. On chain and in hashed results: never renumber, append only. */

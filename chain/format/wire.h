@@ -32,7 +32,8 @@ MUST_USE enum wire_verdict wire_check(const ProtobufCMessageDescriptor *message,
 /* Does packing the message give exactly raw? */
 MUST_USE bool wire_is_packing_of(const ProtobufCMessage *message, struct bytes raw);
 
-/* Of the packed message: SHA-256, and the Merkle leaf hash. */
+/* Of the packed message: into a running hash, SHA-256, and the Merkle leaf hash. */
+void wire_sha256_add(struct sha256 *s, const ProtobufCMessage *message);
 struct hash32 wire_sha256(const ProtobufCMessage *message);
 struct hash32 wire_leaf(const ProtobufCMessage *message);
 
@@ -51,8 +52,5 @@ static inline ProtobufCBinaryData wire_borrow(const void *data, size_t len)
 	ProtobufCBinaryData borrowed = {len, (uint8_t *)(uintptr_t)data};
 	return borrowed;
 }
-
-/* Valid UTF-8 without NUL. */
-MUST_USE bool wire_text_valid(struct bytes text);
 
 #endif

@@ -25,7 +25,8 @@ void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t len);
 void *arena_copy(struct arena *a, const void *data, size_t len);
 char *arena_text(struct arena *a, struct bytes view);
-/* For protobuf-c's unpack calls; its free does nothing. Valid while the arena lives at this address. */
+/* For protobuf-c's unpack calls; its free does nothing. Valid while the arena lives at this
+ * address. */
 ProtobufCAllocator *arena_protobuf(struct arena *a);
 
 #endif

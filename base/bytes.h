@@ -28,7 +28,8 @@ struct bytes bytes_of_text(const char *text);
 /* Equal length and content. Not constant time: for secrets see keys.h secret_equal. */
 bool bytes_equal(struct bytes a, struct bytes b);
 
-/* Like memcmp with the shorter one first when it is a prefix of the other: key order of the store. */
+/* Like memcmp with the shorter one first when it is a prefix of the other: key order of the store.
+ */
 int bytes_compare(struct bytes a, struct bytes b);
 
 /* A growable buffer. Zero bytes are a valid empty buf whose bound is BUF_BYTES_MAX. */
@@ -36,8 +37,8 @@ struct buf {
 	uint8_t *data;
 	size_t len;
 	size_t cap;
-	size_t max;   /* never grows past this; 0 means BUF_BYTES_MAX of limits.h */
-	bool failed;  /* an append found no memory or passed max; content is then undefined */
+	size_t max;  /* never grows past this; 0 means BUF_BYTES_MAX of limits.h */
+	bool failed; /* an append found no memory or passed max; content is then undefined */
 };
 
 void buf_init(struct buf *b, size_t max);

@@ -5,10 +5,10 @@
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
-#define CHECK(fact)                                                                               \
-	do {                                                                                      \
-		if (__builtin_expect(!(fact), 0))                                                 \
-			check_failed(__FILE__, __LINE__, #fact);                                  \
+#define CHECK(fact)                                                                                \
+	do {                                                                                       \
+		if (__builtin_expect(!(fact), 0))                                                  \
+			check_failed(__FILE__, __LINE__, #fact);                                   \
 	} while (0)
 
 #define MUST_USE __attribute__((warn_unused_result))

@@ -1,7 +1,8 @@
 /* keys: the two signature schemes and the addresses they give.
- * Accounts sign with secp256k1 ECDSA (64 bytes r||s, low s only, RFC 6979 nonces), validators with Ed25519.
- * keys_start must run once before anything else (it randomises the signing context with bytes the
- * caller gives); afterwards every function may run in every thread. No randomness is taken here. */
+ * Accounts sign with secp256k1 ECDSA (64 bytes r||s, low s only, RFC 6979 nonces), validators with
+ * Ed25519. keys_start must run once before anything else (it randomises the signing context with
+ * bytes the caller gives); afterwards every function may run in every thread. No randomness is
+ * taken here. */
 #ifndef BASE_KEYS_H
 #define BASE_KEYS_H
 
@@ -32,7 +33,8 @@ struct validator_secret {
 	uint8_t seed[32];
 };
 
-/* seed: 32 random bytes that blind the signing context. False: libsodium or libsecp256k1 refused. */
+/* seed: 32 random bytes that blind the signing context. False: libsodium or libsecp256k1 refused.
+ */
 MUST_USE bool keys_start(const uint8_t seed[32]);
 
 /* False: the secret is zero or not below the group order. */

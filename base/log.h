@@ -1,6 +1,6 @@
-/* log: one event per line, `level event key=value ...`, for someone: debug for a developer, info the
- * operator's timeline, unusual somebody else misbehaves, broken we have a bug.
- * Sink and clock are given by main; secrets never enter. A NULL log drops everything. */
+/* log: one event per line, `level event key=value ...`, for someone: debug for a developer, info
+ * the operator's timeline, unusual somebody else misbehaves, broken we have a bug. Sink and clock
+ * are given by main; secrets never enter. A NULL log drops everything. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

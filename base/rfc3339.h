@@ -4,7 +4,8 @@
 
 #include "base/bytes.h"
 
-/* Seconds since 1970 (may be negative: Go's zero time is -62135596800) and nanoseconds 0..999999999. */
+/* Seconds since 1970 (may be negative: Go's zero time is -62135596800) and nanoseconds
+ * 0..999999999. */
 struct timestamp {
 	int64_t seconds;
 	int32_t nanos;

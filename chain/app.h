@@ -1,8 +1,8 @@
 /* app: the port to a state machine as consensus and mempool see it, in the shape of ABCI 2.0.
- * The app writes only at commit, into the block's own batch, and holds its own height; it can be replayed
- * from any height up to the store's. Everything it answers is a function of its state and the arguments:
- * no clock, no randomness, no I/O but reads of the store it was opened on.
- * Threads: verify may run in any thread; check and query read the last committed state; prepare, process,
+ * The app writes only at commit, into the block's own batch, and holds its own height; it can be
+ * replayed from any height up to the store's. Everything it answers is a function of its state and
+ * the arguments: no clock, no randomness, no I/O but reads of the store it was opened on. Threads:
+ * verify may run in any thread; check and query read the last committed state; prepare, process,
  * finalize and commit belong to one thread (the apply worker) and never overlap. */
 #ifndef CHAIN_APP_H
 #define CHAIN_APP_H
@@ -30,10 +30,11 @@ struct app_verdict {
 	char log[APP_LOG_BYTES];
 };
 
-/* What the mempool must know of a transaction to queue it. A machine without accounts leaves has_sender
- * false: such transactions wait in one first-come queue. */
+/* What the mempool must know of a transaction to queue it. A machine without accounts leaves
+ * has_sender false: such transactions wait in one first-come queue. */
 struct app_check {
-	struct app_verdict verdict; /* of everything but the signature and what is queued before it */
+	struct app_verdict
+		verdict; /* of everything but the signature and what is queued before it */
 	bool has_sender;
 	struct account_address sender;
 	uint64_t sequence;      /* the transaction's */
@@ -43,7 +44,8 @@ struct app_check {
 	uint64_t valid_until_ms; /* 0: no end */
 };
 
-/* One transaction of a block: its bytes, and whether this node has verified its signature already. */
+/* One transaction of a block: its bytes, and whether this node has verified its signature already.
+ */
 struct app_tx {
 	struct bytes raw;
 	struct hash32 hash; /* SHA-256 of raw */
@@ -73,7 +75,8 @@ struct app_tx_result {
 	int64_t gas_used;
 };
 
-/* Owned by the app; valid until its next finalize. events are packed pb Event messages by transaction. */
+/* Owned by the app; valid until its next finalize. events are packed pb Event messages by
+ * transaction. */
 struct app_event_attribute {
 	const char *key;
 	const char *value;
@@ -87,7 +90,8 @@ struct app_event {
 };
 #define APP_EVENT_OF_BLOCK UINT32_MAX
 
-/* A row of history that the app wants kept beside the block: an account that the transaction touches. */
+/* A row of history that the app wants kept beside the block: an account that the transaction
+ * touches. */
 struct app_touch {
 	uint32_t tx_index; /* or APP_EVENT_OF_BLOCK */
 	struct account_address account;
@@ -121,8 +125,8 @@ struct app_answer {
 	int64_t height;
 };
 
-/* One step of the genesis: the app's own part as parsed by the genesis room (packed pb AppState for settle,
- * raw JSON text for others). */
+/* One step of the genesis: the app's own part as parsed by the genesis room (packed pb AppState for
+ * settle, raw JSON text for others). */
 struct app_genesis {
 	struct bytes app_state;
 	struct hash32 chain_tag;
@@ -134,28 +138,36 @@ struct app_genesis {
 
 struct app_vtable {
 	void (*info)(void *self, struct app_info *out);
-	/* Only at height 0. Writes the initial state into batch. STATUS_INVALID: the genesis breaks a rule. */
+	/* Only at height 0. Writes the initial state into batch. STATUS_INVALID: the genesis breaks
+	 * a rule. */
 	enum status (*init_chain)(void *self, const struct app_genesis *genesis,
 		struct store_batch *batch, struct hash32 *app_hash);
-	/* The signature and all that is a pure function of the bytes and the chain tag. Any thread. */
+	/* The signature and all that is a pure function of the bytes and the chain tag. Any thread.
+	 */
 	bool (*verify)(void *self, struct bytes tx);
-	/* Everything but the signature, against the last committed state. now_ms: the next block's likely time. */
+	/* Everything but the signature, against the last committed state. now_ms: the next block's
+	 * likely time. */
 	void (*check)(void *self, struct bytes tx, uint64_t now_ms, struct app_check *out);
-	/* The account's committed next sequence and balance, for the mempool to refresh what waits after a block.
-	 * False: the machine has no accounts, or not this one. */
+	/* The account's committed next sequence and balance, for the mempool to refresh what waits
+	 * after a block. False: the machine has no accounts, or not this one. */
 	bool (*account)(void *self, const struct account_address *address, uint64_t *next_sequence,
 		uint64_t *balance);
-	/* Drops from txs (in order, compacting; *tx_count falls) what would make the block invalid. */
-	enum status (*prepare)(void *self, const struct app_block *block, struct app_tx *txs, size_t *tx_count);
+	/* Drops from txs (in order, compacting; *tx_count falls) what would make the block invalid.
+	 */
+	enum status (*prepare)(
+		void *self, const struct app_block *block, struct app_tx *txs, size_t *tx_count);
 	/* Would every honest node accept this block? */
 	enum status (*process)(void *self, const struct app_block *block, bool *accept);
-	/* Executes on the working state. Called again for another block of the same height, it starts over. */
+	/* Executes on the working state. Called again for another block of the same height, it
+	 * starts over. */
 	enum status (*finalize)(void *self, const struct app_block *block, struct app_result *out);
-	/* Puts what finalize changed into the batch; committed() follows when the batch is durable. */
+	/* Puts what finalize changed into the batch; committed() follows when the batch is durable.
+	 */
 	enum status (*commit)(void *self, struct store_batch *batch);
 	void (*committed)(void *self);
 	enum status (*query)(void *self, const struct app_query *query, struct app_answer *out);
-	/* Block time in ms at which the app wants a block though nothing waits; UINT64_MAX: never. Advice. */
+	/* Block time in ms at which the app wants a block though nothing waits; UINT64_MAX: never.
+	 * Advice. */
 	uint64_t (*next_wake_ms)(void *self);
 	void (*close)(void *self);
 };

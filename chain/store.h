@@ -1,10 +1,11 @@
 /* store: the port to what is on disk: get, iterate, snapshot, one atomic batch.
- * Two adapters, store_mem (tests, simulator) and store_rocks (the only file that sees RocksDB), hold to one
- * contract suite. Keys sort as bytes_compare. A batch is all or nothing, also across families and crashes.
- * Reads through a snapshot never see later writes; snapshots and iterators must be freed before the store.
- * One thread writes; any thread may read through its own snapshot.
- * Errors: STATUS_NOT_FOUND is an answer; STATUS_CORRUPT a checksum that failed; STATUS_DISK_FULL and
- * STATUS_IO on a write mean nothing of it is durable and the store must not be written again. */
+ * Two adapters, store_mem (tests, simulator) and store_rocks (the only file that sees RocksDB),
+ * hold to one contract suite. Keys sort as bytes_compare. A batch is all or nothing, also across
+ * families and crashes. Reads through a snapshot never see later writes; snapshots and iterators
+ * must be freed before the store. One thread writes; any thread may read through its own snapshot.
+ * Errors: STATUS_NOT_FOUND is an answer; STATUS_CORRUPT a checksum that failed; STATUS_DISK_FULL
+ * and STATUS_IO on a write mean nothing of it is durable and the store must not be written again.
+ */
 #ifndef CHAIN_STORE_H
 #define CHAIN_STORE_H
 
@@ -13,9 +14,11 @@
 
 /* On disk by name (store_family_name), so the numbers may move. */
 enum store_family {
-	STORE_BLOCKS,      /* u64be height -> Block bytes */
-	STORE_META,        /* u64be height -> BlockMeta; "head" -> Head; other engine records by text key */
-	STORE_COMMITS,     /* u64be height -> Commit for that height (seen commit, until the next block's) */
+	STORE_BLOCKS, /* u64be height -> Block bytes */
+	STORE_META,   /* u64be height -> BlockMeta; "head" -> Head; other engine records by text key
+		       */
+	STORE_COMMITS,     /* u64be height -> Commit for that height (seen commit, until the next
+			      block's) */
 	STORE_RESULTS,     /* u64be height -> BlockResults */
 	STORE_TXS,         /* tx hash -> u64be height, u32be index */
 	STORE_STATE,       /* the app's records; key and value are the state tree's */
@@ -28,7 +31,8 @@ enum store_family {
 
 const char *store_family_name(enum store_family family);
 
-/* Writes gathered in order; later ones win. Owns its bytes. Failure is sticky, reported by store_write. */
+/* Writes gathered in order; later ones win. Owns its bytes. Failure is sticky, reported by
+ * store_write. */
 struct store_batch {
 	struct buf ops;
 	size_t count;
@@ -56,13 +60,14 @@ struct store_iterator;
 
 /* What an adapter provides. self is the adapter's own struct. */
 struct store_vtable {
-	enum status (*get)(void *self, const struct store_snapshot *snapshot, enum store_family family,
-		struct bytes key, struct buf *value);
+	enum status (*get)(void *self, const struct store_snapshot *snapshot,
+		enum store_family family, struct bytes key, struct buf *value);
 	struct store_snapshot *(*snapshot_new)(void *self);
 	void (*snapshot_free)(void *self, struct store_snapshot *snapshot);
 	struct store_iterator *(*iterator_new)(void *self, const struct store_snapshot *snapshot,
 		enum store_family family, struct bytes from, struct bytes to, bool backwards);
-	enum status (*iterator_next)(struct store_iterator *it, struct bytes *key, struct bytes *value);
+	enum status (*iterator_next)(
+		struct store_iterator *it, struct bytes *key, struct bytes *value);
 	void (*iterator_free)(struct store_iterator *it);
 	enum status (*write)(void *self, const struct store_batch *batch, bool sync);
 	void (*close)(void *self);
@@ -83,13 +88,13 @@ MUST_USE bool store_has(struct store *store, const struct store_snapshot *snapsh
 struct store_snapshot *store_snapshot_new(struct store *store);
 void store_snapshot_free(struct store *store, struct store_snapshot *snapshot);
 
-/* Keys k with from <= k < to; an empty `to` is no bound. Backwards starts at the greatest. The iterator
- * reads from the snapshot (NULL: the newest at this call). NULL: no memory. */
+/* Keys k with from <= k < to; an empty `to` is no bound. Backwards starts at the greatest. The
+ * iterator reads from the snapshot (NULL: the newest at this call). NULL: no memory. */
 struct store_iterator *store_iterate(struct store *store, const struct store_snapshot *snapshot,
 	enum store_family family, struct bytes from, struct bytes to, bool backwards);
 /* STATUS_OK with views valid until the next call; STATUS_NOT_FOUND at the end; STATUS_CORRUPT. */
-MUST_USE enum status store_next(struct store *store, struct store_iterator *it, struct bytes *key,
-	struct bytes *value);
+MUST_USE enum status store_next(
+	struct store *store, struct store_iterator *it, struct bytes *key, struct bytes *value);
 void store_iterator_free(struct store *store, struct store_iterator *it);
 
 /* All of the batch or nothing. sync: durable before the return. */

@@ -7,7 +7,8 @@
 
 MUST_USE enum status store_mem_open(struct store *out);
 
-/* Power loss: every batch after the last synced one is gone; keep_unsynced of them (oldest first) survive. */
+/* Power loss: every batch after the last synced one is gone; keep_unsynced of them (oldest first)
+ * survive. */
 void store_mem_crash(struct store *store, size_t keep_unsynced);
 size_t store_mem_unsynced(const struct store *store);
 

@@ -1,6 +1,6 @@
 /* tx: the transaction codec and every check that needs no state [protocol 2].
- * tx_decode accepts exactly one encoding of each act: unpack, pack, compare, and no unknown field, bad
- * UTF-8, NUL or foreign enum at any depth. Pure. Verdicts are settlement codes. */
+ * tx_decode accepts exactly one encoding of each act: unpack, pack, compare, and no unknown field,
+ * bad UTF-8, NUL or foreign enum at any depth. Pure. Verdicts are settlement codes. */
 #ifndef CHAIN_TX_H
 #define CHAIN_TX_H
 
@@ -53,7 +53,8 @@ enum settle_code {
 /* "ok", "bad_encoding", ... as in protocol 7; "unknown" beyond. Never NULL. */
 const char *settle_code_name(uint32_t code);
 
-/* A decoded transaction. Lives in the arena given to tx_decode; outer.body etc. are copies there. */
+/* A decoded transaction. Lives in the arena given to tx_decode; outer.body etc. are copies there.
+ */
 struct tx {
 	const Pb__TxBody *body;
 	struct account_key key;
@@ -63,9 +64,9 @@ struct tx {
 	size_t size;                   /* bytes of the whole transaction */
 };
 
-/* Form, canonicity and sizes: SETTLE_OK, SETTLE_BAD_ENCODING, SETTLE_BAD_PARAM or SETTLE_LIMIT; fault gets the name
- * of the field at fault. raw must outlive the result. STATUS_NO_MEMORY in *local when the arena ran out:
- * a local fault, never a verdict. */
+/* Form, canonicity and sizes: SETTLE_OK, SETTLE_BAD_ENCODING, SETTLE_BAD_PARAM or SETTLE_LIMIT;
+ * fault gets the name of the field at fault. raw must outlive the result. STATUS_NO_MEMORY in
+ * *local when the arena ran out: a local fault, never a verdict. */
 MUST_USE enum settle_code tx_decode(
 	struct tx *out, struct arena *arena, struct bytes raw, enum status *local, char fault[64]);
 
@@ -92,8 +93,10 @@ struct job_key job_key_of(const struct account_address *client, struct bytes job
 /* 1..64 of [A-Za-z0-9_.-] */
 MUST_USE bool job_id_valid(struct bytes job_id);
 
-/* hex(SHA256("aitbc/receipt-id/1" 0x00 || chain_tag || J || u32be attempt)[0..16]), 32 digits and NUL. */
-void receipt_id_of(char out[33], const struct hash32 *chain_tag, const struct job_key *job, uint32_t attempt);
+/* hex(SHA256("aitbc/receipt-id/1" 0x00 || chain_tag || J || u32be attempt)[0..16]), 32 digits and
+ * NUL. */
+void receipt_id_of(
+	char out[33], const struct hash32 *chain_tag, const struct job_key *job, uint32_t attempt);
 
 /* R of protocol 4: the deterministic packing with miner_signature absent, appended to out. */
 void receipt_pack_unsigned(struct buf *out, const Pb__Receipt *receipt);
@@ -105,8 +108,8 @@ struct hash32 receipt_digest(const Pb__Receipt *receipt, const struct hash32 *ch
 struct hash32 release_digest(const struct hash32 *chain_tag, const struct job_key *job,
 	uint32_t attempt, const struct account_key *miner, uint8_t act);
 
-/* min(reward, floor(min(units, max_units) * unit_price / 1000)); false: the product overflows past reward's
- * range (then reward is the answer, so this never fails for payment: see the source). */
+/* min(reward, floor(min(units, max_units) * unit_price / 1000)); false: the product overflows past
+ * reward's range (then reward is the answer, so this never fails for payment: see the source). */
 uint64_t receipt_amount(
 	uint64_t units_milli, uint64_t max_units_milli, uint64_t unit_price, uint64_t reward);
 

@@ -1,5 +1,6 @@
-/* server: the JSON-RPC port [comet.md in our words: docs/rpc.md]: POST bodies, batches and URI calls become calls of one method
- * table; answers are DONE at once or WAIT. It never sees a socket (http/message.h) nor the node (rpc/view.h). */
+/* server: the JSON-RPC port [comet.md in our words: docs/rpc.md]: POST bodies, batches and URI
+ * calls become calls of one method table; answers are DONE at once or WAIT. It never sees a socket
+ * (http/message.h) nor the node (rpc/view.h). */
 #ifndef RPC_SERVER_H
 #define RPC_SERVER_H
 
@@ -10,8 +11,8 @@
 struct rpc_server;
 
 struct rpc_config {
-	uint32_t batch_max;       /* 0: RPC_BATCH_MAX */
-	uint32_t commit_wait_ms;  /* 0: RPC_COMMIT_WAIT_MS */
+	uint32_t batch_max;      /* 0: RPC_BATCH_MAX */
+	uint32_t commit_wait_ms; /* 0: RPC_COMMIT_WAIT_MS */
 	struct log *log;
 };
 
@@ -20,7 +21,8 @@ MUST_USE enum status rpc_server_new(
 /* Waiting calls are forgotten; their tickets must not be answered any more. */
 void rpc_server_free(struct rpc_server *server);
 
-/* The shell that carries the port, for answers that come later. Set once, before the first request. */
+/* The shell that carries the port, for answers that come later. Set once, before the first request.
+ */
 void rpc_server_attach(struct rpc_server *server, struct http_shell *shell);
 
 /* An http_handler; self is the rpc_server. */

@@ -1,6 +1,6 @@
-/* view: the port through which rpc sees the running node: round state, peers, mempool, identity. Filled by node/ (and by
- * tests). Everything about committed blocks is read from the store by chain/blocks.h and needs no port.
- * Loop thread. Views borrowed until the next call. */
+/* view: the port through which rpc sees the running node: round state, peers, mempool, identity.
+ * Filled by node/ (and by tests). Everything about committed blocks is read from the store by
+ * chain/blocks.h and needs no port. Loop thread. Views borrowed until the next call. */
 #ifndef RPC_VIEW_H
 #define RPC_VIEW_H
 
@@ -28,11 +28,12 @@ struct view_mempool_tx {
 
 /* How a submission ended its admission. */
 enum view_admission {
-	VIEW_ADMITTED, /* verdict.code 0: waits in the mempool. Else refused by the app: verdict says why */
-	VIEW_KNOWN,    /* `tx already exists in cache` */
-	VIEW_FULL,     /* mempool is full; verdict.log holds CometBFT's text */
-	VIEW_TOO_LARGE,/* verdict.log holds the text */
-	VIEW_SYNCING   /* the node is catching up and can't judge */
+	VIEW_ADMITTED,  /* verdict.code 0: waits in the mempool. Else refused by the app: verdict
+			   says why */
+	VIEW_KNOWN,     /* `tx already exists in cache` */
+	VIEW_FULL,      /* mempool is full; verdict.log holds CometBFT's text */
+	VIEW_TOO_LARGE, /* verdict.log holds the text */
+	VIEW_SYNCING    /* the node is catching up and can't judge */
 };
 struct view_submitted {
 	enum view_admission admission;
@@ -51,7 +52,8 @@ struct view_vtable {
 	const struct view_identity *(*identity)(void *self);
 	/* Peers ahead of us: blocks are being fetched. */
 	bool (*catching_up)(void *self);
-	/* One JSON object text appended: round_state of consensus_state / dump_consensus_state; net_info's result. */
+	/* One JSON object text appended: round_state of consensus_state / dump_consensus_state;
+	 * net_info's result. */
 	void (*round_state_json)(void *self, struct buf *out, bool full);
 	void (*net_info_json)(void *self, struct buf *out);
 	void (*mempool_totals)(void *self, size_t *count, size_t *bytes);
@@ -59,8 +61,9 @@ struct view_vtable {
 	size_t (*mempool_list)(void *self, struct view_mempool_tx *out, size_t max);
 	/* Admission of one transaction (bytes copied). done may be called before this returns. */
 	void (*submit)(void *self, struct bytes tx, view_submit_done *done, void *ctx);
-	/* Calls done when the transaction is in a committed block, or with height 0 at deadline_ms (monotonic). Must be asked
-	 * before submit. False: the table of waits is full. cancel by the same ctx. */
+	/* Calls done when the transaction is in a committed block, or with height 0 at deadline_ms
+	 * (monotonic). Must be asked before submit. False: the table of waits is full. cancel by
+	 * the same ctx. */
 	bool (*wait_included)(void *self, const struct hash32 *hash, uint64_t deadline_ms,
 		view_include_done *done, void *ctx);
 	void (*cancel_wait)(void *self, view_include_done *done, void *ctx);

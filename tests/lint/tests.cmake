@@ -1,0 +1,32 @@
+# What the compiler doesn't hold: arrows between rooms, purity, length, room cards, form. Plain sh and awk.
+set(lint ${PROJECT_SOURCE_DIR}/tests/lint)
+find_program(SH sh REQUIRED)
+
+add_test(NAME lint_includes_follow_the_arrows COMMAND ${SH} ${lint}/arrows.sh)
+add_test(NAME lint_functions_and_room_cards COMMAND ${SH} ${lint}/style.sh)
+add_test(NAME lint_sources_are_formatted COMMAND ${SH} ${lint}/format.sh)
+set_tests_properties(lint_sources_are_formatted PROPERTIES SKIP_RETURN_CODE 77)
+
+set(pure_libraries)
+foreach(pure IN ITEMS base chain_format chain_tx chain_settle settle genesis consensus p2p replica)
+	if(TARGET ${pure})
+		list(APPEND pure_libraries $<TARGET_FILE:${pure}>)
+	endif()
+endforeach()
+add_test(NAME lint_pure_rooms_do_no_io COMMAND ${SH} ${lint}/pure.sh ${pure_libraries})
+set_tests_properties(lint_pure_rooms_do_no_io PROPERTIES ENVIRONMENT "NM=${CMAKE_NM}")
+
+set(header_flags -Wall -Wextra -Wconversion -Wshadow -Werror)
+foreach(library IN ITEMS event microhttpd jansson curl protobufc secp256k1 sodium nettle rocksdb)
+	list(APPEND header_flags ${${library}_CFLAGS})
+endforeach()
+list(REMOVE_DUPLICATES header_flags)
+add_test(NAME lint_every_header_compiles_alone
+	COMMAND ${SH} ${lint}/headers.sh ${PROJECT_BINARY_DIR} ${header_flags})
+set_tests_properties(lint_every_header_compiles_alone PROPERTIES ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
+get_property(lint_tests DIRECTORY PROPERTY TESTS)
+foreach(test IN LISTS lint_tests)
+	if(test MATCHES "^lint_")
+		set_tests_properties(${test} PROPERTIES LABELS lint TIMEOUT 120)
+	endif()
+endforeach()

@@ -33,13 +33,14 @@ enum {
 	BLOCK_BYTES_MAX = 4 * 1024 * 1024, /* default of consensus_params.block.max_bytes */
 	BLOCK_TXS_MAX = 2000,              /* while apply runs on the loop [design D8] */
 	BLOCK_PART_BYTES = 65536,
-	BLOCK_PARTS_MAX = 1024,            /* 64 MiB: above any max_bytes a genesis may set */
+	BLOCK_PARTS_MAX = 1024, /* 64 MiB: above any max_bytes a genesis may set */
 	EVIDENCE_PER_BLOCK_MAX = 64,
 	VALIDATORS_MAX = 100,
 	VALIDATOR_ROWS_HEIGHTS = 256, /* a whole set is stored at least this often */
 
 	/* genesis */
-	GENESIS_BLOCK_BYTES_MAX = 21 * 1024 * 1024, /* CometBFT's default; ours is BLOCK_BYTES_MAX */
+	GENESIS_BLOCK_BYTES_MAX =
+		21 * 1024 * 1024, /* CometBFT's default; ours is BLOCK_BYTES_MAX */
 	GENESIS_NAME_BYTES_MAX = 64,
 	GENESIS_ACCOUNTS_MAX = 1000 * 1000,
 	GENESIS_COORDINATORS_MAX = 1000,
@@ -52,9 +53,10 @@ enum {
 	HTTP_URL_BYTES_MAX = 4 * 1024,
 	HTTP_HEADERS_MAX = 64,
 	HTTP_CONNECTIONS_MAX = 900,
-	HTTP_WAITING_MAX = HTTP_CONNECTIONS_MAX, /* waits of a submission are short; each holds only its connection */
+	HTTP_WAITING_MAX = HTTP_CONNECTIONS_MAX, /* waits of a submission are short; each holds only
+						    its connection */
 	HTTP_REQUEST_MS_MAX = 30 * 1000,
-	HTTP_TRANSFER_MS_PER_MIB = 1000, /* a streamed file's extra time */
+	HTTP_TRANSFER_MS_PER_MIB = 1000,            /* a streamed file's extra time */
 	HTTP_BODIES_BYTES_MAX = 64 * 1024 * 1024,   /* bodies being received, all connections */
 	HTTP_REPLIES_BYTES_MAX = 256 * 1024 * 1024, /* answers not yet read by their clients */
 	HTTP_UPLOADS_MAX = 32,                      /* streamed at one time */

@@ -1,0 +1,91 @@
+#include "consensus/tally.h"
+
+#include <string.h>
+
+void tally_init(struct tally *t, const struct validator_set *validators, struct tally_slot *slots,
+	enum vote_type type, int64_t height, int32_t round)
+{
+	CHECK(validators->total_power > 0);
+	/* The products of power_is_quorum can't overflow below this. */
+	CHECK(validators->total_power <= INT64_MAX / 3);
+	memset(t, 0, sizeof *t);
+	memset(slots, 0, validators->count * sizeof *slots);
+	t->validators = validators;
+	t->slots = slots;
+	t->type = type;
+	t->height = height;
+	t->round = round;
+}
+
+bool power_is_quorum(int64_t power, int64_t total)
+{
+	return power * 3 > total * 2;
+}
+
+bool power_is_third(int64_t power, int64_t total)
+{
+	return power * 3 > total;
+}
+
+static int64_t power_for(const struct tally *t, const struct block_id *block)
+{
+	int64_t power = 0;
+	for (uint32_t i = 0; i < t->validators->count; i++) {
+		const struct tally_slot *slot = &t->slots[i];
+		if (slot->present && block_id_equal(&slot->vote.block, block))
+			power += t->validators->v[i].power;
+	}
+	return power;
+}
+
+static bool same_vote(const struct vote *a, const struct vote *b)
+{
+	/* Time and signature are not compared: a validator that signs the same choice twice with another
+	 * clock has harmed nobody, and CometBFT does not call it evidence either. */
+	return block_id_equal(&a->block, &b->block);
+}
+
+enum tally_answer tally_add(struct tally *t, const struct vote *vote, struct vote *earlier)
+{
+	if (vote->height != t->height || vote->round != t->round || vote->type != t->type)
+		return TALLY_NOT_OURS;
+	if (vote->validator >= t->validators->count)
+		return TALLY_NOT_OURS;
+	struct tally_slot *slot = &t->slots[vote->validator];
+	if (slot->present) {
+		if (same_vote(&slot->vote, vote))
+			return TALLY_KNOWN;
+		if (earlier)
+			*earlier = slot->vote;
+		return TALLY_CONFLICT;
+	}
+	slot->present = true;
+	slot->vote = *vote;
+	t->power_any += t->validators->v[vote->validator].power;
+	CHECK(t->power_any <= t->validators->total_power);
+	/* The choice that just grew is the only one that can have become a quorum. */
+	if (!t->has_quorum &&
+		power_is_quorum(power_for(t, &vote->block), t->validators->total_power)) {
+		t->has_quorum = true;
+		t->quorum_block = vote->block;
+	}
+	return TALLY_COUNTED;
+}
+
+bool tally_has_any_quorum(const struct tally *t)
+{
+	return power_is_quorum(t->power_any, t->validators->total_power);
+}
+
+bool tally_has_quorum_for(const struct tally *t, const struct block_id *block)
+{
+	return t->has_quorum && block_id_equal(&t->quorum_block, block);
+}
+
+bool tally_decides(const struct tally *t, struct block_id *block)
+{
+	if (!t->has_quorum || block_id_is_nil(&t->quorum_block))
+		return false;
+	*block = t->quorum_block;
+	return true;
+}

@@ -5,9 +5,10 @@
 
 #include "consensus/rounds.h"
 
-/*~ The rules below carry the line numbers of algorithm 1 in arXiv 1807.04938. Every input only adds a fact (a
- * proposal, a vote, a verdict, a timeout); rules_run then applies every rule whose facts have become true,
- * until nothing changes. So no rule depends on the order in which its facts arrive. */
+/*~ The rules below carry the line numbers of algorithm 1 in arXiv 1807.04938. Every input only adds
+ * a fact (a proposal, a vote, a verdict, a timeout); rules_run then applies every rule whose facts
+ * have become true, until nothing changes. So no rule depends on the order in which its facts
+ * arrive. */
 
 static struct consensus_effect *effect(
 	struct consensus_effects *out, const struct consensus *c, enum consensus_effect_kind kind)
@@ -35,7 +36,8 @@ static bool validating(const struct consensus *c)
 }
 
 /* A vote's time is after its block's, so that a chain of them never runs backwards [comet 3.5]. */
-static struct timestamp vote_time(const struct consensus *c, const struct block_id *block, struct timestamp now)
+static struct timestamp vote_time(
+	const struct consensus *c, const struct block_id *block, struct timestamp now)
 {
 	const struct known_block *known = block_id_is_nil(block) ? NULL : block_find(c, block);
 	struct timestamp floor = known ? known->time : c->last_time;
@@ -57,9 +59,10 @@ static void cast(struct consensus *c, struct consensus_effects *out, enum vote_t
 	vote->type = type;
 	vote->height = c->height;
 	vote->round = c->round;
-	vote->block = *block;
+	vote->block_id = *block;
 	vote->time = vote_time(c, block, now);
-	vote->validator = (uint32_t)c->my_index;
+	vote->index = (uint32_t)c->my_index;
+	vote->address = c->validators.v[c->my_index].address;
 	c->asked_vote[type] = true;
 	effect(out, c, EFFECT_SIGN_VOTE)->vote = *vote;
 }
@@ -74,7 +77,7 @@ static void propose(struct consensus *c, struct consensus_effects *out, int32_t 
 	p->height = c->height;
 	p->round = c->round;
 	p->pol_round = pol_round;
-	p->block = *block;
+	p->block_id = *block;
 	p->time = known->time;
 	c->asked_proposal = true;
 	effect(out, c, EFFECT_SIGN_PROPOSAL)->proposal = *p;
@@ -82,16 +85,16 @@ static void propose(struct consensus *c, struct consensus_effects *out, int32_t 
 
 static const struct block_id nil_block;
 
-static void prevote(struct consensus *c, struct consensus_effects *out, const struct block_id *block,
-	struct timestamp now)
+static void prevote(struct consensus *c, struct consensus_effects *out,
+	const struct block_id *block, struct timestamp now)
 {
 	CHECK(c->step == STEP_PROPOSE);
 	c->step = STEP_PREVOTE;
 	cast(c, out, VOTE_PREVOTE, block, now);
 }
 
-static void precommit(struct consensus *c, struct consensus_effects *out, const struct block_id *block,
-	struct timestamp now)
+static void precommit(struct consensus *c, struct consensus_effects *out,
+	const struct block_id *block, struct timestamp now)
 {
 	CHECK(c->step == STEP_PREVOTE);
 	c->step = STEP_PRECOMMIT;
@@ -125,27 +128,29 @@ static bool rule_prevote(struct consensus *c, struct consensus_effects *out, str
 	if (!r || !r->has_proposal)
 		return false;
 	const struct proposal *p = &r->proposal;
-	const struct known_block *known = block_find(c, &p->block);
+	const struct known_block *known = block_find(c, &p->block_id);
 	if (!known || !known->here)
 		return false;
 	bool fresh = p->pol_round < 0;
 	if (!fresh) {
-		/* Line 28: only with the proof of lock in hand; until it comes, the timeout decides. */
+		/* Line 28: only with the proof of lock in hand; until it comes, the timeout
+		 * decides. */
 		const struct round_state *pol = round_find(c, p->pol_round);
-		if (!pol || !tally_has_quorum_for(&pol->prevotes, &p->block))
+		if (!pol || !tally_has_quorum_for(&pol->prevotes, &p->block_id))
 			return false;
 	}
 	if (known->verdict != BLOCK_VALID && known->verdict != BLOCK_INVALID)
 		return false;
-	bool same_lock = c->locked_round >= 0 && block_id_equal(&c->locked_block, &p->block);
+	bool same_lock = c->locked_round >= 0 && block_id_equal(&c->locked_block, &p->block_id);
 	bool unlocked = fresh ? c->locked_round < 0 : c->locked_round <= p->pol_round;
 	bool in_time = !fresh || r->timely;
 	bool good = known->verdict == BLOCK_VALID && in_time && (same_lock || unlocked);
-	prevote(c, out, good ? &p->block : &nil_block, now);
+	prevote(c, out, good ? &p->block_id : &nil_block, now);
 	return true;
 }
 
-/* Lines 36-43: a quorum of prevotes for a block we hold and found valid: lock, precommit, remember as valid. */
+/* Lines 36-43: a quorum of prevotes for a block we hold and found valid: lock, precommit, remember
+ * as valid. */
 static bool rule_lock(struct consensus *c, struct consensus_effects *out, struct timestamp now)
 {
 	if (c->step != STEP_PREVOTE && c->step != STEP_PRECOMMIT)
@@ -154,7 +159,7 @@ static bool rule_lock(struct consensus *c, struct consensus_effects *out, struct
 	struct block_id block;
 	if (!r || r->polka_seen || !r->has_proposal || !tally_decides(&r->prevotes, &block))
 		return false;
-	if (!block_id_equal(&block, &r->proposal.block))
+	if (!block_id_equal(&block, &r->proposal.block_id))
 		return false;
 	const struct known_block *known = block_find(c, &block);
 	if (!known || !known->here || known->verdict != BLOCK_VALID)
@@ -171,7 +176,8 @@ static bool rule_lock(struct consensus *c, struct consensus_effects *out, struct
 }
 
 /* Lines 44-46. */
-static bool rule_precommit_nil(struct consensus *c, struct consensus_effects *out, struct timestamp now)
+static bool rule_precommit_nil(
+	struct consensus *c, struct consensus_effects *out, struct timestamp now)
 {
 	if (c->step != STEP_PREVOTE)
 		return false;
@@ -222,7 +228,8 @@ static bool rule_decide(struct consensus *c, struct consensus_effects *out)
 	return false;
 }
 
-/* Lines 55-56: more than 1/3 of the power is in a later round; at least one honest validator went there for a reason. */
+/* Lines 55-56: more than 1/3 of the power is in a later round; at least one honest validator went
+ * there for a reason. */
 static bool rule_jump(struct consensus *c, struct consensus_effects *out)
 {
 	if (c->step == STEP_EXECUTE || c->step == STEP_COMMIT)
@@ -284,8 +291,8 @@ static void begin_if_waiting(struct consensus *c, struct consensus_effects *out)
 }
 
 /* [protocol 6] Only the past bound grows with the round, and at most to an hour. */
-bool consensus_timely(const struct consensus_timing *timing, int32_t round, struct timestamp block_time,
-	struct timestamp arrival)
+bool consensus_timely(const struct consensus_timing *timing, int32_t round,
+	struct timestamp block_time, struct timestamp arrival)
 {
 	enum { DELAY_MS_MAX = 3600 * 1000 };
 	uint64_t delay_ms = timing->message_delay_ms;
@@ -296,15 +303,16 @@ bool consensus_timely(const struct consensus_timing *timing, int32_t round, stru
 	int64_t block_ms = timestamp_ms(block_time);
 	int64_t arrival_ms = timestamp_ms(arrival);
 	return block_ms <= arrival_ms + (int64_t)timing->precision_ms &&
-		block_ms >= arrival_ms - (int64_t)timing->precision_ms - (int64_t)delay_ms;
+	       block_ms >= arrival_ms - (int64_t)timing->precision_ms - (int64_t)delay_ms;
 }
 
 static void on_proposal(struct consensus *c, const struct proposal *p, struct timestamp arrival,
 	bool ours, struct consensus_effects *out)
 {
-	if (p->height != c->height || p->round < 0 || c->step == STEP_EXECUTE || c->step == STEP_COMMIT)
+	if (p->height != c->height || p->round < 0 || c->step == STEP_EXECUTE ||
+		c->step == STEP_COMMIT)
 		return;
-	if (p->pol_round < -1 || p->pol_round >= p->round || block_id_is_nil(&p->block))
+	if (p->pol_round < -1 || p->pol_round >= p->round || block_id_is_nil(&p->block_id))
 		return;
 	begin_if_waiting(c, out);
 	struct round_state *r = round_ensure(c, p->round);
@@ -313,7 +321,7 @@ static void on_proposal(struct consensus *c, const struct proposal *p, struct ti
 	r->has_proposal = true;
 	r->proposal = *p;
 	r->timely = ours || consensus_timely(&c->timing, p->round, p->time, arrival);
-	struct known_block *known = block_ensure(c, &p->block);
+	struct known_block *known = block_ensure(c, &p->block_id);
 	if (known && !known->here)
 		known->time = p->time;
 }
@@ -325,11 +333,11 @@ static void on_vote(struct consensus *c, const struct vote *vote, struct consens
 		tally_add(&c->last_precommits, vote, NULL);
 		return;
 	}
-	if (vote->height != c->height || vote->validator >= c->validators.count || vote->round < 0)
+	if (vote->height != c->height || vote->index >= c->validators.count || vote->round < 0)
 		return;
 	begin_if_waiting(c, out);
-	if (vote->round > c->highest_round[vote->validator])
-		c->highest_round[vote->validator] = vote->round;
+	if (vote->round > c->highest_round[vote->index])
+		c->highest_round[vote->index] = vote->round;
 	struct round_state *r = round_ensure(c, vote->round);
 	if (!r)
 		return;
@@ -348,7 +356,8 @@ static void on_vote(struct consensus *c, const struct vote *vote, struct consens
 	}
 }
 
-static void on_timeout(struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
+static void on_timeout(
+	struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
 {
 	if (in->u.point.height != c->height || in->u.point.round != c->round)
 		return;
@@ -371,9 +380,11 @@ static void on_timeout(struct consensus *c, const struct consensus_input *in, st
 	}
 }
 
-static void on_built(struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
+static void on_built(
+	struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
 {
-	if (in->u.block.height != c->height || in->u.block.round != c->round || c->step != STEP_PROPOSE)
+	if (in->u.block.height != c->height || in->u.block.round != c->round ||
+		c->step != STEP_PROPOSE)
 		return;
 	struct known_block *known = block_ensure(c, &in->u.block.block);
 	if (!known)
@@ -384,7 +395,8 @@ static void on_built(struct consensus *c, const struct consensus_input *in, stru
 	propose(c, out, -1, &known->id);
 }
 
-static void on_signed(struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
+static void on_signed(
+	struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
 {
 	/* The signature is in the log with this input; it is durable before anyone can see it. */
 	effect(out, c, EFFECT_PERSIST);
@@ -397,8 +409,10 @@ static void on_signed(struct consensus *c, const struct consensus_input *in, str
 	}
 }
 
-/* Nobody can make this round succeed without the vote we may not give: don't wait for its timeouts. */
-static void on_refused(struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
+/* Nobody can make this round succeed without the vote we may not give: don't wait for its timeouts.
+ */
+static void on_refused(
+	struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
 {
 	if (in->u.point.height != c->height || in->u.point.round != c->round || !validating(c))
 		return;
@@ -429,7 +443,8 @@ static void on_checked(struct consensus *c, const struct consensus_input *in)
 		known->verdict = in->u.block.valid ? BLOCK_VALID : BLOCK_INVALID;
 }
 
-static void on_executed(struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
+static void on_executed(
+	struct consensus *c, const struct consensus_input *in, struct consensus_effects *out)
 {
 	if (c->step != STEP_EXECUTE || in->u.block.height != c->height ||
 		!block_id_equal(&in->u.block.block, &c->decided_block))

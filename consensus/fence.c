@@ -5,7 +5,8 @@
 #include "base/bytes.h"
 #include "base/endian.h"
 
-/* Slot: "AFN1" | counter 8 | height 8 | round 4 | step 4 | sign_bytes 32 | validator 20 | zeros | crc32c 4 */
+/* Slot: "AFN1" | counter 8 | height 8 | round 4 | step 4 | sign_bytes 32 | validator 20 | zeros |
+ * crc32c 4 */
 static const uint8_t magic[4] = {'A', 'F', 'N', '1'};
 enum {
 	AT_COUNTER = 4,
@@ -66,7 +67,7 @@ enum fence_slot fence_load(struct fence_record *out, const uint8_t file[FENCE_FI
 		return fresh ? FENCE_EMPTY : FENCE_DAMAGED;
 	}
 	bool second = slots[0] != FENCE_WHOLE ||
-		(slots[1] == FENCE_WHOLE && records[1].counter > records[0].counter);
+		      (slots[1] == FENCE_WHOLE && records[1].counter > records[0].counter);
 	*out = records[second ? 1 : 0];
 	return FENCE_WHOLE;
 }

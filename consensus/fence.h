@@ -1,7 +1,7 @@
 /* fence: the last thing this validator signed, durable before the signature exists [design D3].
- * The second wall against double signing; it shares no rule with core. One record is one 256-byte slot of a
- * preallocated file with two slots, written in turn; node/ does the reading, writing and syncing.
- * Pure. What a slot on disk says is a verdict (whole, empty, damaged), never an abort. */
+ * The second wall against double signing; it shares no rule with core. One record is one 256-byte
+ * slot of a preallocated file with two slots, written in turn; node/ does the reading, writing and
+ * syncing. Pure. What a slot on disk says is a verdict (whole, empty, damaged), never an abort. */
 #ifndef CONSENSUS_FENCE_H
 #define CONSENSUS_FENCE_H
 
@@ -27,17 +27,18 @@ enum fence_slot { FENCE_WHOLE, FENCE_EMPTY, FENCE_DAMAGED };
 void fence_encode(uint8_t out[FENCE_SLOT_BYTES], const struct fence_record *record);
 enum fence_slot fence_decode(struct fence_record *out, const uint8_t slot[FENCE_SLOT_BYTES]);
 
-/* The record in force of a file's two slots. A torn write damages one slot at most, so one whole slot and
- * one damaged is the whole one; a file with no whole slot has no record: FENCE_EMPTY when both are blank (a
- * fresh file), else FENCE_DAMAGED, and the validator must not sign. */
+/* The record in force of a file's two slots. A torn write damages one slot at most, so one whole
+ * slot and one damaged is the whole one; a file with no whole slot has no record: FENCE_EMPTY when
+ * both are blank (a fresh file), else FENCE_DAMAGED, and the validator must not sign. */
 enum fence_slot fence_load(struct fence_record *out, const uint8_t file[FENCE_FILE_BYTES]);
 /* Which slot (0 or 1) the next record goes to: the one that does not hold the record in force. */
 unsigned fence_next_slot(const struct fence_record *in_force);
 
 enum fence_answer {
-	FENCE_SIGN,   /* strictly later than all before: write the record, sync, sign */
-	FENCE_AGAIN,  /* the very same bytes: signing them again says nothing new */
-	FENCE_REFUSE  /* another message for a (height, round, step) already signed, or an earlier one */
+	FENCE_SIGN,  /* strictly later than all before: write the record, sync, sign */
+	FENCE_AGAIN, /* the very same bytes: signing them again says nothing new */
+	FENCE_REFUSE /* another message for a (height, round, step) already signed, or an earlier
+			one */
 };
 enum fence_answer fence_ask(const struct fence_record *last, const struct fence_record *wanted);
 

@@ -70,7 +70,8 @@ static bool block_needed(const struct consensus *c, const struct block_id *id)
 		const struct round_state *r = &c->rounds[i];
 		if (!r->used)
 			continue;
-		if (r->round >= c->round && r->has_proposal && block_id_equal(&r->proposal.block, id))
+		if (r->round >= c->round && r->has_proposal &&
+			block_id_equal(&r->proposal.block_id, id))
 			return true;
 		if (tally_has_quorum_for(&r->precommits, id))
 			return true;
@@ -197,8 +198,8 @@ uint32_t consensus_proposer(const struct consensus *c, int32_t round)
 {
 	struct validator_set set = c->validators;
 	if (round > 0)
-		validator_set_rotate(&set, (uint32_t)round);
-	return validator_set_proposer(&set);
+		validator_set_increment(&set, round);
+	return set.proposer;
 }
 
 const char *consensus_step_name(enum consensus_step step)

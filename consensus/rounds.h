@@ -1,5 +1,6 @@
-/* rounds: core's memory of one height: the rounds in view, the blocks it has heard of, and the turn from one
- * height to the next. Private to core.c and the tests of it; allocates only in height_begin. */
+/* rounds: core's memory of one height: the rounds in view, the blocks it has heard of, and the turn
+ * from one height to the next. Private to core.c and the tests of it; allocates only in
+ * height_begin. */
 #ifndef CONSENSUS_ROUNDS_H
 #define CONSENSUS_ROUNDS_H
 
@@ -10,14 +11,16 @@ enum { ROUNDS_AHEAD = 8 };
 
 /* NULL: not in view. */
 struct round_state *round_find(struct consensus *c, int32_t round);
-/* Brings the round into view, dropping the oldest that nothing hangs on. NULL: too far ahead, or too old. */
+/* Brings the round into view, dropping the oldest that nothing hangs on. NULL: too far ahead, or
+ * too old. */
 struct round_state *round_ensure(struct consensus *c, int32_t round);
 
 struct known_block *block_find(const struct consensus *c, const struct block_id *id);
 /* NULL: the table is full of blocks that a lock, a proposal or a decision hangs on. */
 struct known_block *block_ensure(struct consensus *c, const struct block_id *id);
 
-/* Forget the height; the precommits that decided it become the last commit when next is the one after. */
+/* Forget the height; the precommits that decided it become the last commit when next is the one
+ * after. */
 MUST_USE enum status height_begin(struct consensus *c, const struct height_start *next);
 
 #endif

@@ -32,7 +32,7 @@ static int64_t power_for(const struct tally *t, const struct block_id *block)
 	int64_t power = 0;
 	for (uint32_t i = 0; i < t->validators->count; i++) {
 		const struct tally_slot *slot = &t->slots[i];
-		if (slot->present && block_id_equal(&slot->vote.block, block))
+		if (slot->present && block_id_equal(&slot->vote.block_id, block))
 			power += t->validators->v[i].power;
 	}
 	return power;
@@ -40,18 +40,18 @@ static int64_t power_for(const struct tally *t, const struct block_id *block)
 
 static bool same_vote(const struct vote *a, const struct vote *b)
 {
-	/* Time and signature are not compared: a validator that signs the same choice twice with another
-	 * clock has harmed nobody, and CometBFT does not call it evidence either. */
-	return block_id_equal(&a->block, &b->block);
+	/* Time and signature are not compared: a validator that signs the same choice twice with
+	 * another clock has harmed nobody, and CometBFT does not call it evidence either. */
+	return block_id_equal(&a->block_id, &b->block_id);
 }
 
 enum tally_answer tally_add(struct tally *t, const struct vote *vote, struct vote *earlier)
 {
 	if (vote->height != t->height || vote->round != t->round || vote->type != t->type)
 		return TALLY_NOT_OURS;
-	if (vote->validator >= t->validators->count)
+	if (vote->index >= t->validators->count)
 		return TALLY_NOT_OURS;
-	struct tally_slot *slot = &t->slots[vote->validator];
+	struct tally_slot *slot = &t->slots[vote->index];
 	if (slot->present) {
 		if (same_vote(&slot->vote, vote))
 			return TALLY_KNOWN;
@@ -61,13 +61,13 @@ enum tally_answer tally_add(struct tally *t, const struct vote *vote, struct vot
 	}
 	slot->present = true;
 	slot->vote = *vote;
-	t->power_any += t->validators->v[vote->validator].power;
+	t->power_any += t->validators->v[vote->index].power;
 	CHECK(t->power_any <= t->validators->total_power);
 	/* The choice that just grew is the only one that can have become a quorum. */
 	if (!t->has_quorum &&
-		power_is_quorum(power_for(t, &vote->block), t->validators->total_power)) {
+		power_is_quorum(power_for(t, &vote->block_id), t->validators->total_power)) {
 		t->has_quorum = true;
-		t->quorum_block = vote->block;
+		t->quorum_block = vote->block_id;
 	}
 	return TALLY_COUNTED;
 }

@@ -1,13 +1,14 @@
 /* tally: counts the votes of one (height, round, step), one vote a validator.
- * Owns nothing: the caller gives the struct and one slot a validator, and the voting powers stay his.
- * Called by core for every vote; by replica to make a commit of what was counted. Never checks signatures: only a verified
- * vote enters. Cannot fail; a second, different vote of one validator is evidence, an answer and not an error.
- * Never allocates, never forgets: tally_reset begins another round in the same memory. */
+ * Owns nothing: the caller gives the struct and one slot a validator, and the voting powers stay
+ * his. Called by core for every vote; by replica to make a commit of what was counted. Never checks
+ * signatures: only a verified vote enters. Cannot fail; a second, different vote of one validator
+ * is evidence, an answer and not an error. Never allocates, never forgets: tally_reset begins
+ * another round in the same memory. */
 #ifndef CONSENSUS_TALLY_H
 #define CONSENSUS_TALLY_H
 
 #include "chain/format/validators.h"
-#include "consensus/vote.h"
+#include "chain/format/vote.h"
 
 /* Room for one validator's vote; vote.signature and time are kept for the commit. */
 struct tally_slot {
@@ -21,8 +22,8 @@ struct tally {
 	enum vote_type type;
 	int64_t height;
 	int32_t round;
-	int64_t power_any; /* of all votes counted, nil ones too */
-	bool has_quorum;   /* more than 2/3 for one block id or for nil */
+	int64_t power_any;            /* of all votes counted, nil ones too */
+	bool has_quorum;              /* more than 2/3 for one block id or for nil */
 	struct block_id quorum_block; /* nil when the quorum is for nil */
 };
 
@@ -31,10 +32,11 @@ void tally_init(struct tally *t, const struct validator_set *validators, struct 
 	enum vote_type type, int64_t height, int32_t round);
 
 enum tally_answer {
-	TALLY_COUNTED,    /* new */
-	TALLY_KNOWN,      /* the same vote again */
-	TALLY_CONFLICT,   /* the validator voted otherwise before: *earlier is that vote; not counted */
-	TALLY_NOT_OURS    /* other height, round or step, or no such validator */
+	TALLY_COUNTED,  /* new */
+	TALLY_KNOWN,    /* the same vote again */
+	TALLY_CONFLICT, /* the validator voted otherwise before: *earlier is that vote; not counted
+			 */
+	TALLY_NOT_OURS  /* other height, round or step, or no such validator */
 };
 
 /* Counts a verified vote. earlier (may be NULL) is set on TALLY_CONFLICT only. */

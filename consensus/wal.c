@@ -40,9 +40,10 @@ static void put_vote(struct buf *b, const struct vote *v)
 	buf_append_byte(b, (uint8_t)v->type);
 	buf_append_u64be(b, (uint64_t)v->height);
 	buf_append_u32be(b, (uint32_t)v->round);
-	put_block_id(b, &v->block);
+	put_block_id(b, &v->block_id);
 	put_time(b, v->time);
-	buf_append_u32be(b, v->validator);
+	buf_append(b, v->address.b, sizeof v->address.b);
+	buf_append_u32be(b, v->index);
 	buf_append(b, v->signature.b, sizeof v->signature.b);
 }
 
@@ -52,9 +53,10 @@ static bool get_vote(struct cursor *c, struct vote *v)
 	v->type = (enum vote_type)type;
 	v->height = (int64_t)cursor_u64be(c);
 	v->round = (int32_t)cursor_u32be(c);
-	v->block = get_block_id(c);
+	v->block_id = get_block_id(c);
 	v->time = get_time(c);
-	v->validator = cursor_u32be(c);
+	cursor_copy(c, v->address.b, sizeof v->address.b);
+	v->index = cursor_u32be(c);
 	cursor_copy(c, v->signature.b, sizeof v->signature.b);
 	return type == VOTE_PREVOTE || type == VOTE_PRECOMMIT;
 }
@@ -64,7 +66,7 @@ static void put_proposal(struct buf *b, const struct proposal *p)
 	buf_append_u64be(b, (uint64_t)p->height);
 	buf_append_u32be(b, (uint32_t)p->round);
 	buf_append_u32be(b, (uint32_t)p->pol_round);
-	put_block_id(b, &p->block);
+	put_block_id(b, &p->block_id);
 	put_time(b, p->time);
 	buf_append(b, p->signature.b, sizeof p->signature.b);
 }
@@ -74,7 +76,7 @@ static void get_proposal(struct cursor *c, struct proposal *p)
 	p->height = (int64_t)cursor_u64be(c);
 	p->round = (int32_t)cursor_u32be(c);
 	p->pol_round = (int32_t)cursor_u32be(c);
-	p->block = get_block_id(c);
+	p->block_id = get_block_id(c);
 	p->time = get_time(c);
 	cursor_copy(c, p->signature.b, sizeof p->signature.b);
 }

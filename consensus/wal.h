@@ -1,7 +1,8 @@
-/* wal: the consensus log's frames: every input of core for the current height, and every whole block, in the order they
- * entered. Replaying them through a fresh core restores locks, votes and proofs of lock exactly.
- * Frame: crc32c (4, of all after it) | length (4) | payload. Payload: kind 1 | body. Pure; node/ owns the file.
- * A frame cut short at the very end is a torn tail and is dropped; damage with more after it is rot: the caller must stop voting. */
+/* wal: the consensus log's frames: every input of core for the current height, and every whole
+ * block, in the order they entered. Replaying them through a fresh core restores locks, votes and
+ * proofs of lock exactly. Frame: crc32c (4, of all after it) | length (4) | payload. Payload: kind
+ * 1 | body. Pure; node/ owns the file. A frame cut short at the very end is a torn tail and is
+ * dropped; damage with more after it is rot: the caller must stop voting. */
 #ifndef CONSENSUS_WAL_H
 #define CONSENSUS_WAL_H
 

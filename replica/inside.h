@@ -1,0 +1,94 @@
+/* inside: replica's own state, shared by its files and by nobody else. */
+#ifndef REPLICA_INSIDE_H
+#define REPLICA_INSIDE_H
+
+#include "replica/replica.h"
+
+enum { TIMERS_MAX = 16, QUESTIONS_MAX = 32, CORE_INPUTS_MAX = 64 };
+
+struct replica_timer {
+	bool used;
+	int64_t height;
+	int32_t round;
+	enum consensus_step step;
+	uint64_t due_ms; /* steady */
+};
+
+/* A signature asked for and not yet answered. */
+struct sign_question {
+	bool is_proposal;
+	struct proposal proposal;
+	struct vote vote;
+};
+
+/* A proposal's block as its parts come in from peers. */
+struct incoming {
+	bool used;
+	int32_t round;
+	struct block_id id;
+	struct part_set parts;
+};
+
+struct replica {
+	struct replica_config config;
+	struct chain_head head;
+	struct consensus core;
+	struct candidate *candidates[BLOCKS_KEPT];
+	struct incoming incoming[BLOCKS_KEPT];
+	struct replica_timer timers[TIMERS_MAX];
+	struct sign_question questions[QUESTIONS_MAX];
+	size_t question_first, question_count;
+	/* Inputs for the core that arose while its effects were being done. */
+	struct consensus_input core_inputs[CORE_INPUTS_MAX];
+	size_t core_first, core_count;
+	struct apply_job *executed; /* the decided block's results, until it is written */
+	bool build_wanted;          /* the core asked for a proposal of build_round */
+	bool build_running;
+	int32_t build_round;
+	bool last_block_empty;      /* nothing in it and app_hash as before: nothing left to prove */
+	size_t last_block_txs;
+	bool replaying;
+	struct buf scratch;         /* bytes of this step's effects */
+	const char *stopped;
+	char stopped_text[160];
+};
+
+/* replica.c */
+struct replica_effect *replica_effect(struct replica_effects *out, enum replica_effect_kind kind);
+void replica_stop(struct replica *r, const char *why, enum status status);
+struct candidate *replica_candidate(struct replica *r, const struct block_id *id);
+/* Puts the candidate (taken) in the table and its bytes in the log. False: no place; it is gone. */
+MUST_USE bool replica_keep_candidate(struct replica *r, struct candidate *take, struct replica_effects *out);
+void replica_apply(struct replica *r, struct apply_job *take, struct replica_effects *out);
+void replica_app_block(const struct replica *r, struct app_block *out, const struct candidate *c);
+
+/* engine.c: the core and its effects */
+void engine_input(struct replica *r, const struct consensus_input *in);
+void engine_run(struct replica *r, struct replica_now now, struct replica_effects *out);
+void engine_effects(struct replica *r, const struct consensus_effects *effects, struct replica_now now,
+	struct replica_effects *out);
+void engine_signed(struct replica *r, const struct replica_input *in, struct replica_now now);
+void engine_applied(struct replica *r, struct apply_job *take, struct replica_now now,
+	struct replica_effects *out);
+/* The commit of the tally, in the arena; NULL: exhausted. */
+Pb__Commit *engine_commit(const struct tally *tally, const struct block_id *block, struct arena *arena);
+
+/* pace.c: when a height starts and when its block is sealed [protocol 6] */
+void pace_run(struct replica *r, struct replica_now now, struct replica_effects *out);
+uint64_t pace_next_ms(const struct replica *r, struct replica_now now);
+struct timestamp pace_block_time(const struct replica *r, struct replica_now now);
+
+/* admit.c: a transaction's way into the mempool */
+void admit_tx(struct replica *r, const struct replica_input *in, struct replica_now now,
+	struct replica_effects *out);
+void admit_verified(struct replica *r, const struct replica_input *in, struct replica_now now,
+	struct replica_effects *out);
+
+/* peers.c: messages of peers, in and out */
+void peers_send_proposal(struct replica *r, const struct proposal *proposal, struct replica_effects *out);
+void peers_send_vote(struct replica *r, const struct vote *vote, struct replica_effects *out);
+void peers_message(struct replica *r, struct bytes message, struct replica_now now,
+	struct replica_effects *out);
+void peers_forget(struct replica *r);
+
+#endif

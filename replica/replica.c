@@ -1,0 +1,421 @@
+#include "replica/replica.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain/blocks.h"
+#include "replica/inside.h"
+
+/*~ One turn of a validator: replica_step takes one input, lets the part it belongs to note it (admit, peers, engine),
+ * then runs the core until it has nothing more to say (engine_run), then asks whether it is time to start or seal a block
+ * (pace_run). Everything that must happen outside is in the effects, in order. */
+
+enum { GENESIS_ARENA_BYTES_MAX = 1024 * 1024, COMMIT_ARENA_BYTES_MAX = 1024 * 1024 };
+
+struct replica_effect *replica_effect(struct replica_effects *out, enum replica_effect_kind kind)
+{
+	if (out->count == out->cap) {
+		size_t cap = out->cap ? out->cap * 2 : 64;
+		struct replica_effect *items = realloc(out->items, cap * sizeof *items);
+		/* An effect that can't be recorded is a promise that can't be kept. */
+		CHECK(items);
+		out->items = items;
+		out->cap = cap;
+	}
+	struct replica_effect *e = &out->items[out->count++];
+	memset(e, 0, sizeof *e);
+	e->kind = kind;
+	return e;
+}
+
+void replica_effects_fini(struct replica_effects *effects)
+{
+	free(effects->items);
+	memset(effects, 0, sizeof *effects);
+}
+
+void replica_stop(struct replica *r, const char *why, enum status status)
+{
+	if (r->stopped)
+		return;
+	snprintf(r->stopped_text, sizeof r->stopped_text, "%s: %s", why, status_text(status));
+	r->stopped = r->stopped_text;
+	log_event(r->config.log, LOG_BROKEN, "validator_stopped height=%lld reason=\"%s\"",
+		(long long)r->head.height + 1, r->stopped);
+}
+
+const char *replica_stopped(const struct replica *r)
+{
+	return r->stopped;
+}
+
+const struct chain_head *replica_head(const struct replica *r)
+{
+	return &r->head;
+}
+
+const struct consensus *replica_consensus(const struct replica *r)
+{
+	return &r->core;
+}
+
+/* ---- birth ---- */
+
+static void app_genesis_of(struct app_genesis *out, const struct replica_config *config,
+	struct bytes app_state)
+{
+	memset(out, 0, sizeof *out);
+	out->app_state = app_state;
+	out->chain_tag = config->chain_tag;
+	out->time = config->start.time;
+	out->initial_height = config->start.initial_height;
+	out->heartbeat_ms = config->engine.heartbeat_ms;
+	out->block_bytes_max = (uint64_t)config->start.params.block_max_bytes;
+}
+
+enum status replica_genesis(struct store_batch *batch, const struct replica_config *config,
+	struct bytes app_state)
+{
+	struct app_genesis genesis;
+	app_genesis_of(&genesis, config, app_state);
+	struct hash32 app_hash;
+	enum status status =
+		config->app.vtable->init_chain(config->app.self, &genesis, batch, &app_hash);
+	if (status != STATUS_OK)
+		return status;
+	struct app_info info;
+	config->app.vtable->info(config->app.self, &info);
+	struct chain_head head;
+	chain_head_of_genesis(&head, &config->start, &app_hash, info.app_version);
+	struct arena arena;
+	arena_init(&arena, GENESIS_ARENA_BYTES_MAX);
+	const Pb__Head *pb = chain_head_to_pb(&head, &arena);
+	status = pb ? blocks_put_genesis(batch, pb) : STATUS_NO_MEMORY;
+	arena_fini(&arena);
+	return status;
+}
+
+static void timing_defaults(struct consensus_timing *t, const Pb__EngineParams *engine)
+{
+	if (t->propose_ms == 0)
+		t->propose_ms = 3000;
+	if (t->prevote_ms == 0)
+		t->prevote_ms = 1000;
+	if (t->precommit_ms == 0)
+		t->precommit_ms = 1000;
+	if (t->growth_ms == 0)
+		t->growth_ms = 500;
+	t->precision_ms = engine->precision_ms;
+	t->message_delay_ms = engine->message_delay_ms;
+}
+
+/* The votes that a stored commit is made of. */
+static size_t votes_of_commit(struct vote votes[VALIDATORS_MAX], const Pb__Commit *commit,
+	const struct validator_set *set)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < commit->n_signatures && i < set->count; i++) {
+		const Pb__CommitSig *sig = commit->signatures[i];
+		if (sig->block_id_flag == COMMIT_FLAG_ABSENT)
+			continue;
+		struct vote *v = &votes[count++];
+		memset(v, 0, sizeof *v);
+		v->type = VOTE_PRECOMMIT;
+		v->height = commit->height;
+		v->round = commit->round;
+		v->index = (uint32_t)i;
+		v->address = set->v[i].address;
+		if (sig->block_id_flag == COMMIT_FLAG_COMMIT &&
+			!block_id_from_pb(&v->block_id, commit->block_id))
+			return 0;
+		if (!timestamp_from_pb(&v->time, sig->timestamp) ||
+			sig->signature.len != sizeof v->signature.b)
+			return 0;
+		memcpy(v->signature.b, sig->signature.data, sizeof v->signature.b);
+	}
+	return count;
+}
+
+static enum status restore_last_commit(struct replica *r)
+{
+	if (r->head.last_validators.count == 0)
+		return STATUS_OK;
+	struct arena arena;
+	arena_init(&arena, COMMIT_ARENA_BYTES_MAX);
+	const Pb__Commit *commit;
+	bool canonical;
+	enum status status = blocks_commit(
+		r->config.store, NULL, &arena, r->head.height, &commit, &canonical);
+	if (status == STATUS_OK) {
+		struct vote votes[VALIDATORS_MAX];
+		size_t count = votes_of_commit(votes, commit, &r->head.last_validators);
+		status = count == 0 ? STATUS_CORRUPT
+				    : consensus_restore_last_commit(
+					      &r->core, &r->head.last_validators, votes, count);
+	}
+	arena_fini(&arena);
+	return status;
+}
+
+static void height_start_of(struct height_start *out, const struct chain_head *head)
+{
+	out->height = head->height + 1;
+	out->validators = head->validators;
+	out->last_time = head->time;
+}
+
+enum status replica_new(struct replica **out, const struct replica_config *config, char fault[256])
+{
+	struct replica *r = calloc(1, sizeof *r);
+	if (!r)
+		return STATUS_NO_MEMORY;
+	r->config = *config;
+	timing_defaults(&r->config.timing, &config->engine);
+	enum status status =
+		chain_head_load(&r->head, config->store, config->start.initial_height);
+	snprintf(fault, 256, "the store's head: %s", status_text(status));
+	if (status == STATUS_OK) {
+		struct height_start start;
+		height_start_of(&start, &r->head);
+		status = consensus_init(&r->core, &r->config.timing, &config->me, &start);
+	}
+	if (status == STATUS_OK) {
+		status = restore_last_commit(r);
+		snprintf(fault, 256, "the last block's commit: %s", status_text(status));
+	}
+	if (status != STATUS_OK) {
+		replica_free(r);
+		return status;
+	}
+	*out = r;
+	return STATUS_OK;
+}
+
+static void forget_candidates(struct replica *r)
+{
+	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
+		candidate_free(r->candidates[i]);
+		r->candidates[i] = NULL;
+	}
+}
+
+void replica_free(struct replica *r)
+{
+	if (!r)
+		return;
+	forget_candidates(r);
+	peers_forget(r);
+	apply_job_free(r->executed);
+	consensus_fini(&r->core);
+	buf_fini(&r->scratch);
+	free(r);
+}
+
+/* ---- candidates and jobs ---- */
+
+struct candidate *replica_candidate(struct replica *r, const struct block_id *id)
+{
+	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
+		if (r->candidates[i] && block_id_equal(&r->candidates[i]->id, id))
+			return r->candidates[i];
+	}
+	return NULL;
+}
+
+/* The core's table of blocks and ours have the same size; what the core has forgotten may go. */
+static struct candidate **free_place(struct replica *r)
+{
+	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
+		if (!r->candidates[i])
+			return &r->candidates[i];
+	}
+	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
+		bool known = false;
+		for (size_t k = 0; k < BLOCKS_KEPT && !known; k++)
+			known = r->core.blocks[k].used &&
+				block_id_equal(&r->core.blocks[k].id, &r->candidates[i]->id);
+		if (known)
+			continue;
+		candidate_free(r->candidates[i]);
+		r->candidates[i] = NULL;
+		return &r->candidates[i];
+	}
+	return NULL;
+}
+
+bool replica_keep_candidate(struct replica *r, struct candidate *take, struct replica_effects *out)
+{
+	CHECK(!replica_candidate(r, &take->id));
+	struct candidate **place = free_place(r);
+	if (!place) {
+		candidate_free(take);
+		return false;
+	}
+	*place = take;
+	if (r->replaying)
+		return true;
+	struct replica_effect *e = replica_effect(out, REPLICA_LOG);
+	e->bytes_at = r->scratch.len;
+	wal_append_block(&r->scratch, r->core.height, &take->id, part_set_bytes(&take->parts));
+	e->bytes.len = r->scratch.len - e->bytes_at;
+	return true;
+}
+
+void replica_apply(struct replica *r, struct apply_job *take, struct replica_effects *out)
+{
+	if (!take) {
+		replica_stop(r, "a job for apply", STATUS_NO_MEMORY);
+		return;
+	}
+	replica_effect(out, REPLICA_APPLY)->u.job = take;
+}
+
+void replica_app_block(const struct replica *r, struct app_block *out, const struct candidate *c)
+{
+	memset(out, 0, sizeof *out);
+	out->height = r->head.height + 1;
+	out->time = c->time;
+	out->last_time = r->head.time;
+	memcpy(out->proposer.b, c->block->header->proposer_address.data, sizeof out->proposer.b);
+	out->txs = c->txs;
+	out->tx_count = c->tx_count;
+}
+
+/* ---- one turn ---- */
+
+static void fire_timers(struct replica *r, struct replica_now now)
+{
+	for (size_t i = 0; i < TIMERS_MAX; i++) {
+		struct replica_timer *t = &r->timers[i];
+		if (!t->used || t->due_ms > now.steady_ms)
+			continue;
+		t->used = false;
+		struct consensus_input in = {.kind = IN_TIMEOUT, .now = now.wall};
+		in.u.point.height = t->height;
+		in.u.point.round = t->round;
+		in.u.point.step = t->step;
+		engine_input(r, &in);
+	}
+}
+
+/* Views into scratch are made last: it may move while it grows. */
+static void place_bytes(struct replica *r, struct replica_effects *out, size_t from)
+{
+	if (!buf_ok(&r->scratch)) {
+		replica_stop(r, "this turn's messages", STATUS_NO_MEMORY);
+		out->count = from;
+		return;
+	}
+	for (size_t i = from; i < out->count; i++) {
+		struct replica_effect *e = &out->items[i];
+		if (e->bytes.len > 0)
+			e->bytes.data = r->scratch.data + e->bytes_at;
+	}
+}
+
+void replica_step(struct replica *r, const struct replica_input *in, struct replica_now now,
+	struct replica_effects *out)
+{
+	size_t from = out->count;
+	if (r->stopped) {
+		if (in->kind == REPLICA_APPLIED)
+			apply_job_free(in->u.job);
+		return;
+	}
+	buf_clear(&r->scratch);
+	switch (in->kind) { /* lint: dispatch */
+	case REPLICA_TICK: mempool_tick(r->config.mempool, (uint64_t)timestamp_ms(now.wall)); break;
+	case REPLICA_TX: admit_tx(r, in, now, out); break;
+	case REPLICA_TX_VERIFIED: admit_verified(r, in, now, out); break;
+	case REPLICA_MESSAGE: peers_message(r, in->u.message, now, out); break;
+	case REPLICA_SIGNED: engine_signed(r, in, now); break;
+	case REPLICA_APPLIED: engine_applied(r, in->u.job, now, out); break;
+	}
+	fire_timers(r, now);
+	engine_run(r, now, out);
+	pace_run(r, now, out);
+	place_bytes(r, out, from);
+}
+
+uint64_t replica_next_ms(const struct replica *r, struct replica_now now)
+{
+	if (r->stopped)
+		return UINT64_MAX;
+	uint64_t next = pace_next_ms(r, now);
+	for (size_t i = 0; i < TIMERS_MAX; i++) {
+		if (r->timers[i].used && r->timers[i].due_ms < next)
+			next = r->timers[i].due_ms;
+	}
+	return next;
+}
+
+/* ---- after a restart ---- */
+
+static enum status replay_record(struct replica *r, const struct wal_record *record, char fault[256])
+{
+	if (record->kind == WAL_BLOCK) {
+		struct candidate *c;
+		const char *why;
+		enum status status = candidate_of_bytes(&c, record->block_raw, &why);
+		if (status != STATUS_OK)
+			return status;
+		if (!c || !block_id_equal(&c->id, &record->block)) {
+			candidate_free(c);
+			snprintf(fault, 256, "the consensus log holds a block that isn't what it says");
+			return STATUS_CORRUPT;
+		}
+		return replica_keep_candidate(r, c, NULL) ? STATUS_OK : STATUS_CORRUPT;
+	}
+	struct consensus_effects dropped;
+	return consensus_step(&r->core, &record->input, &dropped);
+}
+
+static enum status replay(struct replica *r, struct bytes log, size_t *log_len_good, char fault[256])
+{
+	size_t at = 0;
+	struct wal_record record;
+	for (;;) {
+		enum wal_answer answer = wal_next(log, &at, &record);
+		*log_len_good = at;
+		if (answer == WAL_END || answer == WAL_TORN)
+			return STATUS_OK;
+		if (answer == WAL_ROTTEN) {
+			snprintf(fault, 256,
+				"the consensus log is damaged at byte %zu, before its end", at);
+			return STATUS_CORRUPT;
+		}
+		/* A reset that the crash undid leaves records of heights that the store has since committed. */
+		if (record.height != r->core.height)
+			continue;
+		enum status status = replay_record(r, &record, fault);
+		if (status != STATUS_OK)
+			return status;
+	}
+}
+
+enum status replica_recover(struct replica *r, struct bytes log, const struct fence_record *fence,
+	struct replica_now now, struct replica_effects *out, size_t *log_len_good, char fault[256])
+{
+	snprintf(fault, 256, "the consensus log");
+	if (fence->step != FENCE_NOTHING && fence->height > r->head.height + 1) {
+		snprintf(fault, 256,
+			"this key has signed at height %lld, but the store ends at %lld: blocks were lost",
+			(long long)fence->height, (long long)r->head.height);
+		return STATUS_CORRUPT;
+	}
+	r->last_block_empty = false; /* unknown: one block more than needed does no harm */
+	r->replaying = true;
+	enum status status = replay(r, log, log_len_good, fault);
+	r->replaying = false;
+	if (status != STATUS_OK)
+		return status;
+	size_t from = out->count;
+	struct consensus_effects effects;
+	consensus_resume(&r->core, &effects);
+	engine_effects(r, &effects, now, out);
+	engine_run(r, now, out);
+	pace_run(r, now, out);
+	place_bytes(r, out, from);
+	return STATUS_OK;
+}

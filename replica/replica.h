@@ -1,0 +1,141 @@
+/* replica: one whole validator without I/O: drives consensus, mempool, blocks and app by typed inputs and an ordered list of effects.
+ * node/ and tests/sim/ are its only two drivers, and both are thin: a rule that can be broken in a driver is in the wrong room.
+ * Owns core, candidates and timers; borrows app, store (it reads; writes are jobs the driver runs) and mempool. One thread.
+ * A driver performs effects in order; what it answers comes back as inputs, in the order they were asked for signatures and jobs.
+ * Failure of the world (disk, memory) stops it: replica_stopped says why, and from then on every input is dropped. */
+#ifndef REPLICA_REPLICA_H
+#define REPLICA_REPLICA_H
+
+#include "base/log.h"
+#include "chain/mempool.h"
+#include "consensus/fence.h"
+#include "consensus/wal.h"
+#include "replica/apply.h"
+
+/* ---- time ---- */
+
+/* Both clocks of the moment an input arrives: the wall's for what is signed, the steady one for waiting. */
+struct replica_now {
+	struct timestamp wall;
+	uint64_t steady_ms;
+};
+
+/* ---- what goes in ---- */
+
+enum replica_input_kind {
+	REPLICA_TICK,        /* replica_next_ms has come; always allowed */
+	REPLICA_TX,          /* a transaction wants in */
+	REPLICA_TX_VERIFIED, /* answers REPLICA_VERIFY_TX */
+	REPLICA_MESSAGE,     /* bytes of an authenticated peer */
+	REPLICA_SIGNED,      /* answers REPLICA_SIGN, in order */
+	REPLICA_APPLIED      /* answers REPLICA_APPLY, in order; takes the job */
+};
+
+struct replica_input {
+	enum replica_input_kind kind;
+	union {
+		struct {
+			uint64_t ticket;   /* the driver's name for it; it keeps the bytes until TX_DONE */
+			struct bytes raw;
+			struct hash32 hash; /* TX_VERIFIED: as VERIFY_TX gave it */
+			const struct app_verdict *verdict; /* TX_VERIFIED: app.verify's; code 0 is good */
+		} tx;
+		struct bytes message;
+		struct {
+			bool refused; /* the fence said no */
+			struct validator_signature signature;
+		} sign;
+		struct apply_job *job;
+	} u;
+};
+
+/* ---- what comes out, in order ---- */
+
+enum replica_effect_kind {
+	REPLICA_LOG,       /* append these bytes to the consensus log */
+	REPLICA_LOG_SYNC,  /* a barrier: the log is durable before any later effect happens */
+	REPLICA_LOG_RESET, /* the height is in the store: the log begins anew */
+	REPLICA_SIGN,      /* ask the fence; write and sync its record; sign; REPLICA_SIGNED */
+	REPLICA_SEND,      /* these bytes to every peer */
+	REPLICA_VERIFY_TX, /* app.verify on the ticket's bytes in any thread; REPLICA_TX_VERIFIED */
+	REPLICA_TX_DONE,   /* the ticket's admission ended */
+	REPLICA_APPLY,     /* run this job on the apply thread; REPLICA_APPLIED */
+	REPLICA_COMMITTED  /* a block is durable: tell who waits */
+};
+
+struct replica_effect {
+	enum replica_effect_kind kind;
+	struct bytes bytes; /* LOG, SEND; SIGN: the sign bytes. Valid until the next replica_step */
+	size_t bytes_at;    /* replica's own: where they start in its scratch memory */
+	union {
+		struct fence_record fence; /* SIGN; counter is the driver's */
+		struct {
+			uint64_t ticket;
+			struct hash32 hash;
+			struct mempool_verdict verdict; /* TX_DONE */
+		} tx;
+		struct apply_job *job;
+		struct {
+			int64_t height;
+			const struct hash32 *tx_hashes; /* valid until the next replica_step */
+			size_t tx_count;
+		} committed;
+	} u;
+};
+
+struct replica_effects {
+	struct replica_effect *items;
+	size_t count;
+	size_t cap;
+};
+
+/* ---- life ---- */
+
+enum replica_pace { PACE_INSTANT = 0, PACE_INTERVAL = 1 };
+
+struct replica_config {
+	struct chain_start start;
+	struct hash32 chain_tag;
+	Pb__EngineParams engine;
+	struct validator_key me;      /* zero: a full node */
+	bool has_peers;               /* there may be somebody to send to */
+	struct app app;               /* borrowed, opened on the same store */
+	struct store *store;          /* borrowed */
+	struct mempool *mempool;      /* borrowed; its account callback is the app's */
+	struct consensus_timing timing; /* zero fields: CometBFT's defaults */
+	struct log *log;
+};
+
+struct replica;
+
+/* The first head of a new store, and the app's initial state, into a batch that the driver writes before replica_new.
+ * STATUS_INVALID: the app refuses the genesis. */
+MUST_USE enum status replica_genesis(struct store_batch *batch, const struct replica_config *config,
+	struct bytes app_state);
+
+/* Reads the head; STATUS_NOT_FOUND: the store is new (replica_genesis first). fault names what is wrong. */
+MUST_USE enum status replica_new(struct replica **out, const struct replica_config *config, char fault[256]);
+void replica_free(struct replica *r);
+
+/* What the consensus log said at start. Restores the height in progress and leaves in out what is to be done.
+ * *log_len_good: where a torn tail, if any, starts and the driver must cut. STATUS_CORRUPT: rot before the tail, or the fence knows of a height the store lost: this key must not vote [design D6]. */
+MUST_USE enum status replica_recover(struct replica *r, struct bytes log, const struct fence_record *fence,
+	struct replica_now now, struct replica_effects *out, size_t *log_len_good, char fault[256]);
+
+/* One input. Effects are appended to out, which the caller clears when it has done them. */
+void replica_step(struct replica *r, const struct replica_input *in, struct replica_now now,
+	struct replica_effects *out);
+
+/* When a REPLICA_TICK is due, on the steady clock; UINT64_MAX: never. */
+uint64_t replica_next_ms(const struct replica *r, struct replica_now now);
+
+/* NULL: running. Else why it stopped. */
+const char *replica_stopped(const struct replica *r);
+
+/* ---- looking ---- */
+const struct chain_head *replica_head(const struct replica *r);
+const struct consensus *replica_consensus(const struct replica *r);
+
+void replica_effects_fini(struct replica_effects *effects);
+
+#endif

@@ -1,4 +1,5 @@
-/* admit: a transaction's way into the mempool: cheapest checks first, the signature last and elsewhere. */
+/* admit: a transaction's way into the mempool: cheapest checks first, the signature last and
+ * elsewhere. */
 #include <string.h>
 
 #include "replica/inside.h"

@@ -39,7 +39,8 @@ static void fail(struct apply_job *job, enum status status, const char *fault)
 
 static void run_prepare(struct apply_job *job)
 {
-	enum status status = job->app.vtable->prepare(job->app.self, &job->block, job->txs, &job->tx_count);
+	enum status status =
+		job->app.vtable->prepare(job->app.self, &job->block, job->txs, &job->tx_count);
 	if (status != STATUS_OK)
 		fail(job, status, "app.prepare");
 }

@@ -1,6 +1,7 @@
-/* apply: the work on the app's state, as jobs that exactly one thread runs in the order they were asked: drop from a
- * plan what would make it invalid, judge a block, execute it, write it. A job holds all it needs and all it answers; replica makes and
- * frees it, a driver only runs it (apply_run) and hands it back. */
+/* apply: the work on the app's state, as jobs that exactly one thread runs in the order they were
+ * asked: drop from a plan what would make it invalid, judge a block, execute it, write it. A job
+ * holds all it needs and all it answers; replica makes and frees it, a driver only runs it
+ * (apply_run) and hands it back. */
 #ifndef REPLICA_APPLY_H
 #define REPLICA_APPLY_H
 
@@ -21,9 +22,10 @@ struct apply_job {
 	struct buf tx_bytes;
 	/* The others: the block itself, alive until its height is over. */
 	const struct candidate *candidate;
-	bool accept;             /* PROCESS */
-	struct chain_head head;  /* EXECUTE: in the head before, out the head after; WRITE: the head after */
-	struct arena arena;      /* EXECUTE: results; WRITE: the commit and the rows */
+	bool accept; /* PROCESS */
+	struct chain_head
+		head; /* EXECUTE: in the head before, out the head after; WRITE: the head after */
+	struct arena arena;              /* EXECUTE: results; WRITE: the commit and the rows */
 	const Pb__BlockResults *results; /* EXECUTE; lives in its arena */
 	struct app_result result;        /* EXECUTE: the app's, until its next finalize */
 	const Pb__Commit *seen_commit;   /* WRITE: in the arena */

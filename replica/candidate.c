@@ -55,7 +55,8 @@ static enum status decode(struct candidate *c, const char **fault)
 	return list_txs(c);
 }
 
-enum status candidate_of_parts(struct candidate **out, struct part_set *parts_take, const char **fault)
+enum status candidate_of_parts(
+	struct candidate **out, struct part_set *parts_take, const char **fault)
 {
 	*out = NULL;
 	*fault = NULL;
@@ -91,8 +92,8 @@ struct header_message {
 	Pb__Version version;
 	Pb__Timestamp time;
 	struct block_id_message last_block_id;
-	struct hash32 last_commit_hash, data_hash, validators_hash, next_validators_hash, consensus_hash,
-		evidence_hash;
+	struct hash32 last_commit_hash, data_hash, validators_hash, next_validators_hash,
+		consensus_hash, evidence_hash;
 };
 
 static ProtobufCBinaryData borrow(const struct hash32 *hash)
@@ -100,8 +101,10 @@ static ProtobufCBinaryData borrow(const struct hash32 *hash)
 	return wire_borrow(hash->b, sizeof hash->b);
 }
 
-/* Everything of the header that follows from the head: what a builder writes and a checker compares. */
-static void header_of_head(struct header_message *m, const struct chain_head *head, const char *chain_id)
+/* Everything of the header that follows from the head: what a builder writes and a checker
+ * compares. */
+static void header_of_head(
+	struct header_message *m, const struct chain_head *head, const char *chain_id)
 {
 	memset(m, 0, sizeof *m);
 	pb__header__init(&m->pb);
@@ -175,8 +178,8 @@ static const char *last_commit_fault(
 	const Pb__Commit *commit = c->block->last_commit;
 	if (head->height < head->initial_height)
 		return commit->n_signatures == 0 ? NULL : "last_commit of the first block";
-	enum commit_verdict verdict =
-		commit_verify(&head->last_validators, chain_id, &head->block_id, head->height, commit);
+	enum commit_verdict verdict = commit_verify(
+		&head->last_validators, chain_id, &head->block_id, head->height, commit);
 	return verdict == COMMIT_OK ? NULL : commit_verdict_text(verdict);
 }
 
@@ -221,6 +224,6 @@ const char *candidate_fault(
 size_t candidate_tx_room(int64_t block_bytes_max, uint32_t validator_count)
 {
 	int64_t used = HEADER_BYTES + OVERHEAD_BYTES + COMMIT_BYTES +
-		(int64_t)COMMIT_SIG_BYTES * validator_count;
+		       (int64_t)COMMIT_SIG_BYTES * validator_count;
 	return block_bytes_max > used ? (size_t)(block_bytes_max - used) : 0;
 }

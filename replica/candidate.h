@@ -1,6 +1,7 @@
-/* candidate: one whole block of the height being decided: its bytes, parts, decoded form and transactions.
- * Owns all of them (heap, bounded by BLOCKS_KEPT candidates of at most max_bytes each). Replica keeps the
- * table; apply reads a candidate while a job on it runs. A block that doesn't decode is a verdict. */
+/* candidate: one whole block of the height being decided: its bytes, parts, decoded form and
+ * transactions. Owns all of them (heap, bounded by BLOCKS_KEPT candidates of at most max_bytes
+ * each). Replica keeps the table; apply reads a candidate while a job on it runs. A block that
+ * doesn't decode is a verdict. */
 #ifndef REPLICA_CANDIDATE_H
 #define REPLICA_CANDIDATE_H
 
@@ -12,15 +13,16 @@
 struct candidate {
 	struct block_id id;
 	struct part_set parts;
-	struct arena arena;      /* of block */
-	const Pb__Block *block;  /* decoded from parts */
+	struct arena arena;     /* of block */
+	const Pb__Block *block; /* decoded from parts */
 	struct timestamp time;
-	struct app_tx *txs;      /* views into parts' bytes */
+	struct app_tx *txs; /* views into parts' bytes */
 	struct hash32 *tx_hashes;
 	size_t tx_count;
 };
 
-/* From complete parts, which it takes (also on refusal). *candidate NULL: refused, and *fault says why, or a status. */
+/* From complete parts, which it takes (also on refusal). *candidate NULL: refused, and *fault says
+ * why, or a status. */
 MUST_USE enum status candidate_of_parts(
 	struct candidate **out, struct part_set *parts_take, const char **fault);
 /* From a block's bytes: ours just made, or the log's. */
@@ -28,8 +30,8 @@ MUST_USE enum status candidate_of_bytes(
 	struct candidate **out, struct bytes raw, const char **fault);
 void candidate_free(struct candidate *c);
 
-/* A block of ours: header from the head, last commit (NULL at the initial height), transactions in order. Appends the
- * packed bytes. STATUS_NO_MEMORY. */
+/* A block of ours: header from the head, last commit (NULL at the initial height), transactions in
+ * order. Appends the packed bytes. STATUS_NO_MEMORY. */
 struct candidate_plan {
 	const struct chain_head *head;
 	const char *chain_id;
@@ -41,12 +43,13 @@ struct candidate_plan {
 };
 MUST_USE enum status candidate_pack(struct buf *out, const struct candidate_plan *plan);
 
-/* Does the block follow from the head? NULL: yes; else what is wrong. Signatures of the last commit are checked; its
- * transactions are the app's to judge. */
+/* Does the block follow from the head? NULL: yes; else what is wrong. Signatures of the last commit
+ * are checked; its transactions are the app's to judge. */
 const char *candidate_fault(
 	const struct candidate *c, const struct chain_head *head, const char *chain_id);
 
-/* Bytes left for transactions (as mempool_block_bytes counts them) in a block of max_bytes with a commit of n validators. */
+/* Bytes left for transactions (as mempool_block_bytes counts them) in a block of max_bytes with a
+ * commit of n validators. */
 size_t candidate_tx_room(int64_t block_bytes_max, uint32_t validator_count);
 
 #endif

@@ -1,7 +1,9 @@
-/* engine: feeds the core and turns what it asks for into jobs, log records, signatures and timers. */
+/* engine: feeds the core and turns what it asks for into jobs, log records, signatures and timers.
+ */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "chain/format/wire.h"
 #include "replica/inside.h"
 
@@ -17,7 +19,8 @@ static bool logged(enum consensus_input_kind kind)
 	return kind != IN_EXECUTED && kind != IN_COMMITTED;
 }
 
-static void log_input(struct replica *r, const struct consensus_input *in, struct replica_effects *out)
+static void log_input(
+	struct replica *r, const struct consensus_input *in, struct replica_effects *out)
 {
 	struct replica_effect *e = replica_effect(out, REPLICA_LOG);
 	e->bytes_at = r->scratch.len;
@@ -48,7 +51,8 @@ static void set_timer(struct replica *r, const struct consensus_effect *e, struc
 	struct replica_timer *place = NULL;
 	for (size_t i = 0; i < TIMERS_MAX; i++) {
 		struct replica_timer *t = &r->timers[i];
-		/* Timers of past heights and rounds can't matter any more: their inputs would be dropped. */
+		/* Timers of past heights and rounds can't matter any more: their inputs would be
+		 * dropped. */
 		if (!t->used || t->height != e->height || t->round < e->round) {
 			place = t;
 			break;
@@ -62,7 +66,8 @@ static void set_timer(struct replica *r, const struct consensus_effect *e, struc
 	place->due_ms = now.steady_ms + e->delay_ms;
 }
 
-static void checked(struct replica *r, const struct block_id *id, bool valid, struct replica_now now)
+static void checked(
+	struct replica *r, const struct block_id *id, bool valid, struct replica_now now)
 {
 	struct consensus_input in = {.kind = IN_PROPOSAL_CHECKED, .now = now.wall};
 	in.u.block.height = r->core.height;
@@ -71,8 +76,8 @@ static void checked(struct replica *r, const struct block_id *id, bool valid, st
 	engine_input(r, &in);
 }
 
-static struct apply_job *block_job(struct replica *r, enum apply_kind kind, const struct candidate *c,
-	int32_t round)
+static struct apply_job *block_job(
+	struct replica *r, enum apply_kind kind, const struct candidate *c, int32_t round)
 {
 	struct apply_job *job = apply_job_new(kind, &r->config.app, r->config.store);
 	if (!job)
@@ -136,7 +141,8 @@ static void sign_vote(struct replica *r, const struct vote *v, struct replica_ef
 	ask_signature(r, &question, v->height, v->round, step, out);
 }
 
-static void execute(struct replica *r, const struct consensus_effect *e, struct replica_effects *out)
+static void execute(
+	struct replica *r, const struct consensus_effect *e, struct replica_effects *out)
 {
 	struct candidate *c = replica_candidate(r, &e->block);
 	CHECK(c);
@@ -146,7 +152,8 @@ static void execute(struct replica *r, const struct consensus_effect *e, struct 
 	replica_apply(r, block_job(r, APPLY_EXECUTE, c, e->round), out);
 }
 
-Pb__Commit *engine_commit(const struct tally *tally, const struct block_id *block, struct arena *arena)
+Pb__Commit *engine_commit(
+	const struct tally *tally, const struct block_id *block, struct arena *arena)
 {
 	uint32_t n = tally->validators->count;
 	struct {
@@ -226,12 +233,12 @@ static void note_evidence(struct replica *r, const struct consensus_effect *e)
 {
 	char address[41];
 	hex_upper(address, e->vote.address.b, sizeof e->vote.address.b);
-	log_event(r->config.log, LOG_UNUSUAL, "double_sign validator=%s height=%lld round=%d", address,
-		(long long)e->vote.height, e->vote.round);
+	log_event(r->config.log, LOG_UNUSUAL, "double_sign validator=%s height=%lld round=%d",
+		address, (long long)e->vote.height, e->vote.round);
 }
 
-void engine_effects(struct replica *r, const struct consensus_effects *effects, struct replica_now now,
-	struct replica_effects *out)
+void engine_effects(struct replica *r, const struct consensus_effects *effects,
+	struct replica_now now, struct replica_effects *out)
 {
 	for (size_t i = 0; i < effects->count; i++) {
 		const struct consensus_effect *e = &effects->items[i];
@@ -250,7 +257,8 @@ void engine_effects(struct replica *r, const struct consensus_effects *effects, 
 		case EFFECT_EXECUTE: execute(r, e, out); break;
 		case EFFECT_COMMIT: commit(r, e, out); break;
 		case EFFECT_EVIDENCE: note_evidence(r, e); break;
-		case EFFECT_NEED_BLOCK: break; /* its parts are on their way: peers send them with the proposal */
+		case EFFECT_NEED_BLOCK:
+			break; /* its parts are on their way: peers send them with the proposal */
 		}
 	}
 }
@@ -288,7 +296,8 @@ static void built(struct replica *r, struct apply_job *job, struct replica_now n
 	struct replica_effects *out)
 {
 	r->build_running = false;
-	if (job->height != r->core.height || job->round != r->core.round || r->core.step != STEP_PROPOSE)
+	if (job->height != r->core.height || job->round != r->core.round ||
+		r->core.step != STEP_PROPOSE)
 		return; /* the round went on without us */
 	struct arena arena;
 	arena_init(&arena, APPLY_ARENA_BYTES_MAX);
@@ -301,7 +310,8 @@ static void built(struct replica *r, struct apply_job *job, struct replica_now n
 		.tx_count = job->tx_count,
 	};
 	if (r->core.has_last_commit)
-		plan.last_commit = engine_commit(&r->core.last_precommits, &r->head.block_id, &arena);
+		plan.last_commit =
+			engine_commit(&r->core.last_precommits, &r->head.block_id, &arena);
 	struct buf raw;
 	buf_init(&raw, 0);
 	struct candidate *c = NULL;
@@ -378,7 +388,8 @@ void engine_applied(struct replica *r, struct apply_job *take, struct replica_no
 	case APPLY_PROCESS:
 		if (take->height == r->core.height) {
 			for (size_t i = 0; take->accept && i < take->candidate->tx_count; i++)
-				mempool_note_verified(r->config.mempool, &take->candidate->tx_hashes[i]);
+				mempool_note_verified(
+					r->config.mempool, &take->candidate->tx_hashes[i]);
 			checked(r, &take->candidate->id, take->accept, now);
 		}
 		break;

@@ -42,7 +42,8 @@ static bool head_from_pb(struct chain_head *out, const Pb__Head *pb)
 	out->base_height = pb->base_height;
 	out->app_version = pb->app_version;
 	out->params = *pb->consensus_params;
-	if (!block_id_from_pb(&out->block_id, pb->block_id) || !timestamp_from_pb(&out->time, pb->time))
+	if (!block_id_from_pb(&out->block_id, pb->block_id) ||
+		!timestamp_from_pb(&out->time, pb->time))
 		return false;
 	if (!hash_from(&out->app_hash, pb->app_hash) ||
 		!hash_from(&out->last_results_hash, pb->last_results_hash))
@@ -97,12 +98,13 @@ Pb__Head *chain_head_to_pb(const struct chain_head *head, struct arena *arena)
 	m->params = head->params;
 	m->head.consensus_params = &m->params;
 	bool whole = m->head.validators && m->head.next_validators &&
-		(head->last_validators.count == 0 || m->head.last_validators);
+		     (head->last_validators.count == 0 || m->head.last_validators);
 	return whole ? &m->head : NULL;
 }
 
-void chain_head_advance(struct chain_head *head, bool *validators_ok, const struct block_id *block_id,
-	struct timestamp time, const struct app_result *result, const struct hash32 *results_hash)
+void chain_head_advance(struct chain_head *head, bool *validators_ok,
+	const struct block_id *block_id, struct timestamp time, const struct app_result *result,
+	const struct hash32 *results_hash)
 {
 	head->height++;
 	head->block_id = *block_id;

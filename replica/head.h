@@ -1,5 +1,6 @@
-/* head: where this validator's chain stands after its last committed block, as a plain value; how it is read from and written
- * to the store, and how it moves on. Pure but for reading the store it is given. */
+/* head: where this validator's chain stands after its last committed block, as a plain value; how
+ * it is read from and written to the store, and how it moves on. Pure but for reading the store it
+ * is given. */
 #ifndef REPLICA_HEAD_H
 #define REPLICA_HEAD_H
 
@@ -11,8 +12,8 @@ struct chain_head {
 	int64_t height;
 	struct block_id block_id;
 	struct timestamp time;
-	struct hash32 app_hash;          /* after this block: the next header carries it */
-	struct hash32 last_results_hash; /* of this block's results */
+	struct hash32 app_hash;               /* after this block: the next header carries it */
+	struct hash32 last_results_hash;      /* of this block's results */
 	struct validator_set validators;      /* of height + 1 */
 	struct validator_set next_validators; /* of height + 2 */
 	struct validator_set last_validators; /* of height; count 0 before the first */
@@ -42,8 +43,10 @@ MUST_USE enum status chain_head_load(
 /* In the arena; NULL: exhausted. */
 Pb__Head *chain_head_to_pb(const struct chain_head *head, struct arena *arena);
 
-/* The head after one more block. validators_ok false: the app's updates break a rule of the set: our bug or its. */
-void chain_head_advance(struct chain_head *head, bool *validators_ok, const struct block_id *block_id,
-	struct timestamp time, const struct app_result *result, const struct hash32 *results_hash);
+/* The head after one more block. validators_ok false: the app's updates break a rule of the set:
+ * our bug or its. */
+void chain_head_advance(struct chain_head *head, bool *validators_ok,
+	const struct block_id *block_id, struct timestamp time, const struct app_result *result,
+	const struct hash32 *results_hash);
 
 #endif

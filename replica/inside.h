@@ -45,10 +45,10 @@ struct replica {
 	bool build_wanted;          /* the core asked for a proposal of build_round */
 	bool build_running;
 	int32_t build_round;
-	bool last_block_empty;      /* nothing in it and app_hash as before: nothing left to prove */
+	bool last_block_empty; /* nothing in it and app_hash as before: nothing left to prove */
 	size_t last_block_txs;
 	bool replaying;
-	struct buf scratch;         /* bytes of this step's effects */
+	struct buf scratch; /* bytes of this step's effects */
 	const char *stopped;
 	char stopped_text[160];
 };
@@ -58,20 +58,22 @@ struct replica_effect *replica_effect(struct replica_effects *out, enum replica_
 void replica_stop(struct replica *r, const char *why, enum status status);
 struct candidate *replica_candidate(struct replica *r, const struct block_id *id);
 /* Puts the candidate (taken) in the table and its bytes in the log. False: no place; it is gone. */
-MUST_USE bool replica_keep_candidate(struct replica *r, struct candidate *take, struct replica_effects *out);
+MUST_USE bool replica_keep_candidate(
+	struct replica *r, struct candidate *take, struct replica_effects *out);
 void replica_apply(struct replica *r, struct apply_job *take, struct replica_effects *out);
 void replica_app_block(const struct replica *r, struct app_block *out, const struct candidate *c);
 
 /* engine.c: the core and its effects */
 void engine_input(struct replica *r, const struct consensus_input *in);
 void engine_run(struct replica *r, struct replica_now now, struct replica_effects *out);
-void engine_effects(struct replica *r, const struct consensus_effects *effects, struct replica_now now,
-	struct replica_effects *out);
+void engine_effects(struct replica *r, const struct consensus_effects *effects,
+	struct replica_now now, struct replica_effects *out);
 void engine_signed(struct replica *r, const struct replica_input *in, struct replica_now now);
 void engine_applied(struct replica *r, struct apply_job *take, struct replica_now now,
 	struct replica_effects *out);
 /* The commit of the tally, in the arena; NULL: exhausted. */
-Pb__Commit *engine_commit(const struct tally *tally, const struct block_id *block, struct arena *arena);
+Pb__Commit *engine_commit(
+	const struct tally *tally, const struct block_id *block, struct arena *arena);
 
 /* pace.c: when a height starts and when its block is sealed [protocol 6] */
 void pace_run(struct replica *r, struct replica_now now, struct replica_effects *out);
@@ -85,7 +87,8 @@ void admit_verified(struct replica *r, const struct replica_input *in, struct re
 	struct replica_effects *out);
 
 /* peers.c: messages of peers, in and out */
-void peers_send_proposal(struct replica *r, const struct proposal *proposal, struct replica_effects *out);
+void peers_send_proposal(
+	struct replica *r, const struct proposal *proposal, struct replica_effects *out);
 void peers_send_vote(struct replica *r, const struct vote *vote, struct replica_effects *out);
 void peers_message(struct replica *r, struct bytes message, struct replica_now now,
 	struct replica_effects *out);

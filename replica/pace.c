@@ -4,8 +4,8 @@
 
 #include "replica/inside.h"
 
-/* A block of at most this many transactions is followed at once by the next; after a larger one we gather, so
- * that load makes blocks larger rather than more. */
+/* A block of at most this many transactions is followed at once by the next; after a larger one we
+ * gather, so that load makes blocks larger rather than more. */
 enum { SMALL_BLOCK_TXS = 16 };
 
 /* max(clock, last block time + 1 ms), in whole milliseconds: deadlines count in them. */
@@ -22,7 +22,8 @@ static uint64_t steady_of_wall(struct replica_now now, uint64_t wall_ms)
 	return wall_ms <= now_ms ? now.steady_ms : now.steady_ms + (wall_ms - now_ms);
 }
 
-/* On the steady clock: when this height has a reason to start; UINT64_MAX never happens: the heartbeat is one. */
+/* On the steady clock: when this height has a reason to start; UINT64_MAX never happens: the
+ * heartbeat is one. */
 static uint64_t begin_ms(const struct replica *r, struct replica_now now)
 {
 	const Pb__EngineParams *engine = &r->config.engine;
@@ -40,7 +41,8 @@ static uint64_t begin_ms(const struct replica *r, struct replica_now now)
 		due = wake < due ? wake : due;
 	}
 	if (!r->last_block_empty) {
-		/* What was just settled becomes provable by one more block; a transaction may ride along. */
+		/* What was just settled becomes provable by one more block; a transaction may ride
+		 * along. */
 		uint64_t proof = steady_of_wall(now, last_ms + engine->gather_ms);
 		due = proof < due ? proof : due;
 	}

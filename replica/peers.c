@@ -1,5 +1,6 @@
-/* peers: what validators say to each other: proposals, parts of blocks, votes. Signatures are checked here before
- * anything enters the core; a message that doesn't fit is dropped with a line in the log. */
+/* peers: what validators say to each other: proposals, parts of blocks, votes. Signatures are
+ * checked here before anything enters the core; a message that doesn't fit is dropped with a line
+ * in the log. */
 #include <string.h>
 
 #include "chain/format/wire.h"
@@ -8,7 +9,8 @@
 
 enum { MESSAGE_ARENA_BYTES_MAX = 1024 * 1024 };
 
-static void send_message(struct replica *r, const Pb__PeerMessage *message, struct replica_effects *out)
+static void send_message(
+	struct replica *r, const Pb__PeerMessage *message, struct replica_effects *out)
 {
 	struct replica_effect *e = replica_effect(out, REPLICA_SEND);
 	e->bytes_at = r->scratch.len;
@@ -57,7 +59,8 @@ static void send_parts(struct replica *r, const struct candidate *c, const struc
 	}
 }
 
-void peers_send_proposal(struct replica *r, const struct proposal *proposal, struct replica_effects *out)
+void peers_send_proposal(
+	struct replica *r, const struct proposal *proposal, struct replica_effects *out)
 {
 	if (!r->config.has_peers)
 		return;
@@ -141,9 +144,9 @@ static struct incoming *incoming_for(struct replica *r, const struct block_id *i
 		return NULL;
 	part_set_fini(&oldest->parts);
 	memset(oldest, 0, sizeof *oldest);
-	uint32_t parts_max =
-		(uint32_t)(r->head.params.block_max_bytes / BLOCK_PART_BYTES + 1);
-	if (part_set_expect(&oldest->parts, id->parts_total, &id->parts_hash, parts_max) != STATUS_OK)
+	uint32_t parts_max = (uint32_t)(r->head.params.block_max_bytes / BLOCK_PART_BYTES + 1);
+	if (part_set_expect(&oldest->parts, id->parts_total, &id->parts_hash, parts_max) !=
+		STATUS_OK)
 		return NULL;
 	oldest->used = true;
 	oldest->round = round;
@@ -169,8 +172,8 @@ static bool proof_from_pb(struct merkle_proof *out, const Pb__Proof *pb)
 	return true;
 }
 
-static const char *block_complete(struct replica *r, struct incoming *in, struct replica_now now,
-	struct replica_effects *out)
+static const char *block_complete(
+	struct replica *r, struct incoming *in, struct replica_now now, struct replica_effects *out)
 {
 	struct candidate *c;
 	const char *fault;
@@ -209,7 +212,8 @@ static const char *on_part(struct replica *r, const Pb__BlockPart *pb, struct re
 	struct incoming *in = incoming_for(r, &id, pb->round);
 	if (!in)
 		return NULL;
-	enum part_verdict verdict = part_set_add(&in->parts, pb->index, wire_view(pb->bytes), &proof);
+	enum part_verdict verdict =
+		part_set_add(&in->parts, pb->index, wire_view(pb->bytes), &proof);
 	if (verdict != PART_ADDED)
 		return verdict == PART_KNOWN ? NULL : "part proof";
 	return part_set_complete(&in->parts) ? block_complete(r, in, now, out) : NULL;
@@ -227,16 +231,21 @@ void peers_message(struct replica *r, struct bytes message, struct replica_now n
 	engine_run(r, now, out);
 	if (m) {
 		switch (m->sum_case) {
-		case PB__PEER_MESSAGE__SUM_PROPOSAL: fault = on_proposal(r, m->proposal, now); break;
-		case PB__PEER_MESSAGE__SUM_BLOCK_PART: fault = on_part(r, m->block_part, now, out); break;
+		case PB__PEER_MESSAGE__SUM_PROPOSAL:
+			fault = on_proposal(r, m->proposal, now);
+			break;
+		case PB__PEER_MESSAGE__SUM_BLOCK_PART:
+			fault = on_part(r, m->block_part, now, out);
+			break;
 		case PB__PEER_MESSAGE__SUM_VOTE: fault = on_vote(r, m->vote, now); break;
 		case PB__PEER_MESSAGE__SUM__NOT_SET:
 		case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
 		}
 	}
 	if (fault)
-		log_event(r->config.log, LOG_UNUSUAL, "peer_message_refused height=%lld fault=\"%s\"",
-			(long long)r->core.height, fault);
+		log_event(r->config.log, LOG_UNUSUAL,
+			"peer_message_refused height=%lld fault=\"%s\"", (long long)r->core.height,
+			fault);
 	arena_fini(&arena);
 }
 

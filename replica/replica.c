@@ -7,11 +7,12 @@
 #include "chain/blocks.h"
 #include "replica/inside.h"
 
-/*~ One turn of a validator: replica_step takes one input, lets the part it belongs to note it (admit, peers, engine),
- * then runs the core until it has nothing more to say (engine_run), then asks whether it is time to start or seal a block
- * (pace_run). Everything that must happen outside is in the effects, in order. */
+/*~ One turn of a validator: replica_step takes one input, lets the part it belongs to note it
+ * (admit, peers, engine), then runs the core until it has nothing more to say (engine_run), then
+ * asks whether it is time to start or seal a block (pace_run). Everything that must happen outside
+ * is in the effects, in order. */
 
-enum { GENESIS_ARENA_BYTES_MAX = 1024 * 1024, COMMIT_ARENA_BYTES_MAX = 1024 * 1024 };
+enum { HEAD_ROW_BYTES_MAX = 1024 * 1024, COMMIT_ARENA_BYTES_MAX = 1024 * 1024 };
 
 struct replica_effect *replica_effect(struct replica_effects *out, enum replica_effect_kind kind)
 {
@@ -62,8 +63,8 @@ const struct consensus *replica_consensus(const struct replica *r)
 
 /* ---- birth ---- */
 
-static void app_genesis_of(struct app_genesis *out, const struct replica_config *config,
-	struct bytes app_state)
+static void app_genesis_of(
+	struct app_genesis *out, const struct replica_config *config, struct bytes app_state)
 {
 	memset(out, 0, sizeof *out);
 	out->app_state = app_state;
@@ -74,8 +75,8 @@ static void app_genesis_of(struct app_genesis *out, const struct replica_config 
 	out->block_bytes_max = (uint64_t)config->start.params.block_max_bytes;
 }
 
-enum status replica_genesis(struct store_batch *batch, const struct replica_config *config,
-	struct bytes app_state)
+enum status replica_genesis(
+	struct store_batch *batch, const struct replica_config *config, struct bytes app_state)
 {
 	struct app_genesis genesis;
 	app_genesis_of(&genesis, config, app_state);
@@ -89,7 +90,7 @@ enum status replica_genesis(struct store_batch *batch, const struct replica_conf
 	struct chain_head head;
 	chain_head_of_genesis(&head, &config->start, &app_hash, info.app_version);
 	struct arena arena;
-	arena_init(&arena, GENESIS_ARENA_BYTES_MAX);
+	arena_init(&arena, HEAD_ROW_BYTES_MAX);
 	const Pb__Head *pb = chain_head_to_pb(&head, &arena);
 	status = pb ? blocks_put_genesis(batch, pb) : STATUS_NO_MEMORY;
 	arena_fini(&arena);
@@ -145,8 +146,8 @@ static enum status restore_last_commit(struct replica *r)
 	arena_init(&arena, COMMIT_ARENA_BYTES_MAX);
 	const Pb__Commit *commit;
 	bool canonical;
-	enum status status = blocks_commit(
-		r->config.store, NULL, &arena, r->head.height, &commit, &canonical);
+	enum status status =
+		blocks_commit(r->config.store, NULL, &arena, r->head.height, &commit, &canonical);
 	if (status == STATUS_OK) {
 		struct vote votes[VALIDATORS_MAX];
 		size_t count = votes_of_commit(votes, commit, &r->head.last_validators);
@@ -172,8 +173,7 @@ enum status replica_new(struct replica **out, const struct replica_config *confi
 		return STATUS_NO_MEMORY;
 	r->config = *config;
 	timing_defaults(&r->config.timing, &config->engine);
-	enum status status =
-		chain_head_load(&r->head, config->store, config->start.initial_height);
+	enum status status = chain_head_load(&r->head, config->store, config->start.initial_height);
 	snprintf(fault, 256, "the store's head: %s", status_text(status));
 	if (status == STATUS_OK) {
 		struct height_start start;
@@ -352,7 +352,8 @@ uint64_t replica_next_ms(const struct replica *r, struct replica_now now)
 
 /* ---- after a restart ---- */
 
-static enum status replay_record(struct replica *r, const struct wal_record *record, char fault[256])
+static enum status replay_record(
+	struct replica *r, const struct wal_record *record, char fault[256])
 {
 	if (record->kind == WAL_BLOCK) {
 		struct candidate *c;
@@ -362,7 +363,8 @@ static enum status replay_record(struct replica *r, const struct wal_record *rec
 			return status;
 		if (!c || !block_id_equal(&c->id, &record->block)) {
 			candidate_free(c);
-			snprintf(fault, 256, "the consensus log holds a block that isn't what it says");
+			snprintf(fault, 256,
+				"the consensus log holds a block that isn't what it says");
 			return STATUS_CORRUPT;
 		}
 		return replica_keep_candidate(r, c, NULL) ? STATUS_OK : STATUS_CORRUPT;
@@ -371,7 +373,8 @@ static enum status replay_record(struct replica *r, const struct wal_record *rec
 	return consensus_step(&r->core, &record->input, &dropped);
 }
 
-static enum status replay(struct replica *r, struct bytes log, size_t *log_len_good, char fault[256])
+static enum status replay(
+	struct replica *r, struct bytes log, size_t *log_len_good, char fault[256])
 {
 	size_t at = 0;
 	struct wal_record record;
@@ -385,7 +388,8 @@ static enum status replay(struct replica *r, struct bytes log, size_t *log_len_g
 				"the consensus log is damaged at byte %zu, before its end", at);
 			return STATUS_CORRUPT;
 		}
-		/* A reset that the crash undid leaves records of heights that the store has since committed. */
+		/* A reset that the crash undid leaves records of heights that the store has since
+		 * committed. */
 		if (record.height != r->core.height)
 			continue;
 		enum status status = replay_record(r, &record, fault);
@@ -400,7 +404,8 @@ enum status replica_recover(struct replica *r, struct bytes log, const struct fe
 	snprintf(fault, 256, "the consensus log");
 	if (fence->step != FENCE_NOTHING && fence->height > r->head.height + 1) {
 		snprintf(fault, 256,
-			"this key has signed at height %lld, but the store ends at %lld: blocks were lost",
+			"this key has signed at height %lld, but the store ends at %lld: blocks "
+			"were lost",
 			(long long)fence->height, (long long)r->head.height);
 		return STATUS_CORRUPT;
 	}

@@ -1,8 +1,10 @@
-/* replica: one whole validator without I/O: drives consensus, mempool, blocks and app by typed inputs and an ordered list of effects.
- * node/ and tests/sim/ are its only two drivers, and both are thin: a rule that can be broken in a driver is in the wrong room.
- * Owns core, candidates and timers; borrows app, store (it reads; writes are jobs the driver runs) and mempool. One thread.
- * A driver performs effects in order; what it answers comes back as inputs, in the order they were asked for signatures and jobs.
- * Failure of the world (disk, memory) stops it: replica_stopped says why, and from then on every input is dropped. */
+/* replica: one whole validator without I/O: drives consensus, mempool, blocks and app by typed
+ * inputs and an ordered list of effects. node/ and tests/sim/ are its only two drivers, and both
+ * are thin: a rule that can be broken in a driver is in the wrong room. Owns core, candidates and
+ * timers; borrows app, store (it reads; writes are jobs the driver runs) and mempool. One thread.
+ * A driver performs effects in order; what it answers comes back as inputs, in the order they were
+ * asked for signatures and jobs. Failure of the world (disk, memory) stops it: replica_stopped says
+ * why, and from then on every input is dropped. */
 #ifndef REPLICA_REPLICA_H
 #define REPLICA_REPLICA_H
 
@@ -14,7 +16,8 @@
 
 /* ---- time ---- */
 
-/* Both clocks of the moment an input arrives: the wall's for what is signed, the steady one for waiting. */
+/* Both clocks of the moment an input arrives: the wall's for what is signed, the steady one for
+ * waiting. */
 struct replica_now {
 	struct timestamp wall;
 	uint64_t steady_ms;
@@ -35,10 +38,12 @@ struct replica_input {
 	enum replica_input_kind kind;
 	union {
 		struct {
-			uint64_t ticket;   /* the driver's name for it; it keeps the bytes until TX_DONE */
+			uint64_t ticket; /* the driver's name for it; it keeps the bytes until
+					    TX_DONE */
 			struct bytes raw;
 			struct hash32 hash; /* TX_VERIFIED: as VERIFY_TX gave it */
-			const struct app_verdict *verdict; /* TX_VERIFIED: app.verify's; code 0 is good */
+			const struct app_verdict
+				*verdict; /* TX_VERIFIED: app.verify's; code 0 is good */
 		} tx;
 		struct bytes message;
 		struct {
@@ -97,30 +102,35 @@ struct replica_config {
 	struct chain_start start;
 	struct hash32 chain_tag;
 	Pb__EngineParams engine;
-	struct validator_key me;      /* zero: a full node */
-	bool has_peers;               /* there may be somebody to send to */
-	struct app app;               /* borrowed, opened on the same store */
-	struct store *store;          /* borrowed */
-	struct mempool *mempool;      /* borrowed; its account callback is the app's */
+	struct validator_key me;        /* zero: a full node */
+	bool has_peers;                 /* there may be somebody to send to */
+	struct app app;                 /* borrowed, opened on the same store */
+	struct store *store;            /* borrowed */
+	struct mempool *mempool;        /* borrowed; its account callback is the app's */
 	struct consensus_timing timing; /* zero fields: CometBFT's defaults */
 	struct log *log;
 };
 
 struct replica;
 
-/* The first head of a new store, and the app's initial state, into a batch that the driver writes before replica_new.
- * STATUS_INVALID: the app refuses the genesis. */
-MUST_USE enum status replica_genesis(struct store_batch *batch, const struct replica_config *config,
-	struct bytes app_state);
+/* The first head of a new store, and the app's initial state, into a batch that the driver writes
+ * before replica_new. STATUS_INVALID: the app refuses the genesis. */
+MUST_USE enum status replica_genesis(
+	struct store_batch *batch, const struct replica_config *config, struct bytes app_state);
 
-/* Reads the head; STATUS_NOT_FOUND: the store is new (replica_genesis first). fault names what is wrong. */
-MUST_USE enum status replica_new(struct replica **out, const struct replica_config *config, char fault[256]);
+/* Reads the head; STATUS_NOT_FOUND: the store is new (replica_genesis first). fault names what is
+ * wrong. */
+MUST_USE enum status replica_new(
+	struct replica **out, const struct replica_config *config, char fault[256]);
 void replica_free(struct replica *r);
 
-/* What the consensus log said at start. Restores the height in progress and leaves in out what is to be done.
- * *log_len_good: where a torn tail, if any, starts and the driver must cut. STATUS_CORRUPT: rot before the tail, or the fence knows of a height the store lost: this key must not vote [design D6]. */
-MUST_USE enum status replica_recover(struct replica *r, struct bytes log, const struct fence_record *fence,
-	struct replica_now now, struct replica_effects *out, size_t *log_len_good, char fault[256]);
+/* What the consensus log said at start. Restores the height in progress and leaves in out what is
+ * to be done. *log_len_good: where a torn tail, if any, starts and the driver must cut.
+ * STATUS_CORRUPT: rot before the tail, or the fence knows of a height the store lost: this key must
+ * not vote [design D6]. */
+MUST_USE enum status replica_recover(struct replica *r, struct bytes log,
+	const struct fence_record *fence, struct replica_now now, struct replica_effects *out,
+	size_t *log_len_good, char fault[256]);
 
 /* One input. Effects are appended to out, which the caller clears when it has done them. */
 void replica_step(struct replica *r, const struct replica_input *in, struct replica_now now,

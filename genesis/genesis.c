@@ -107,3 +107,15 @@ enum status genesis_add_coordinator(
 	g->coordinators[g->coordinator_count++] = *coordinator;
 	return STATUS_OK;
 }
+
+void genesis_validator_set(struct validator_set *out, const struct genesis *g)
+{
+	struct validator_power members[VALIDATORS_MAX];
+	for (size_t i = 0; i < g->validator_count; i++) {
+		members[i].key = g->validators[i].key;
+		members[i].power = g->validators[i].power;
+	}
+	/* the rules of a sealed document are stricter than those of a set */
+	enum validators_verdict verdict = validator_set_make(out, members, g->validator_count);
+	CHECK(verdict == VALIDATORS_OK);
+}

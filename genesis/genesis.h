@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/rfc3339.h"
 #include "base/status.h"
+#include "chain/format/validators.h"
 #include "chain/proto/settle.pb-c.h"
 
 /* Whose app_state the document carries: settlement's, checked field by field, or another machine's,
@@ -109,6 +110,9 @@ MUST_USE enum status genesis_seal(struct genesis *g, struct genesis_fault *fault
  * STATUS_INVALID with fault, or STATUS_NO_MEMORY. */
 MUST_USE enum status genesis_parse(
 	struct genesis *out, struct bytes text, enum genesis_app app, struct genesis_fault *fault);
+
+/* The validators of the first height, from a sealed document. */
+void genesis_validator_set(struct validator_set *out, const struct genesis *g);
 
 /* Appends a sealed document as JSON that genesis_parse reads back to the same chain_tag. */
 void genesis_write(struct buf *out, const struct genesis *g);

@@ -11,8 +11,6 @@
 #include "genesis/numbers.h"
 #include "genesis/rules.h"
 
-/* CometBFT's bounds on what its clients must be able to add up. */
-static const int64_t power_total_max = INT64_MAX / 8;
 static const int64_t block_bytes_least = 262144;
 
 __attribute__((format(printf, 2, 3))) static bool broken(
@@ -104,10 +102,10 @@ static bool validators_fit(struct genesis *g, struct genesis_fault *fault)
 	for (size_t i = 0; i < g->validator_count; i++) {
 		struct genesis_validator *v = &g->validators[i];
 		v->address = validator_address_of(&v->key);
-		if (v->power < 1 || v->power > power_total_max - total)
+		if (v->power < 1 || v->power > VALIDATORS_POWER_MAX - total)
 			return broken(fault,
 				"validators[%zu].power: must be positive, all together <= %lld", i,
-				(long long)power_total_max);
+				(long long)VALIDATORS_POWER_MAX);
 		total += v->power;
 		for (size_t k = 0; k < i; k++)
 			if (memcmp(&v->key, &g->validators[k].key, sizeof v->key) == 0)

@@ -423,6 +423,19 @@ static void a_document_built_by_hand_gets_the_tag_of_its_text(void **state)
 	genesis_fini(&read);
 }
 
+static void the_first_validators_stand_in_set_order(void **state)
+{
+	struct genesis g;
+	struct validator_set set;
+	parse_well(&g, &standard);
+	genesis_validator_set(&set, &g);
+	assert_int_equal(set.count, 2);
+	assert_int_equal(set.total_power, 30);
+	for (uint32_t i = 0; i < set.count; i++)
+		assert_memory_equal(&set.v[i].key, &g.validators[i].key, sizeof set.v[i].key);
+	genesis_fini(&g);
+}
+
 /* ---- refusals ---- */
 
 enum part { HEAD, CONSENSUS, ENGINE, VALIDATORS, APP_STATE };
@@ -622,6 +635,7 @@ int main(void)
 		cmocka_unit_test(an_interval_chain_reads_back_too),
 		cmocka_unit_test(another_machines_state_is_kept_as_text),
 		cmocka_unit_test(a_document_built_by_hand_gets_the_tag_of_its_text),
+		cmocka_unit_test(the_first_validators_stand_in_set_order),
 		cmocka_unit_test(each_broken_rule_is_refused_with_its_fields_name),
 		cmocka_unit_test(bytes_that_are_no_json_object_are_refused),
 	};

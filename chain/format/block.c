@@ -99,6 +99,19 @@ static const char *evidence_at_fault(const Pb__EvidenceList *list)
 	return NULL;
 }
 
+/* last_commit_hash covers the signatures alone; the header tells the rest, but for the round, which
+ * only the signatures tell. */
+static bool commit_fits_header(const Pb__Commit *commit, const Pb__Header *header)
+{
+	struct block_id committed, parent;
+
+	if (commit->height != 0 && commit->height != header->height - 1)
+		return false;
+	return block_id_from_pb(&committed, commit->block_id) &&
+	       block_id_from_pb(&parent, header->last_block_id) &&
+	       block_id_equal(&committed, &parent);
+}
+
 /* Every message present and in shape, and the header's three content hashes true. */
 static const char *content_at_fault(const Pb__Block *block)
 {
@@ -110,7 +123,8 @@ static const char *content_at_fault(const Pb__Block *block)
 		return "data";
 	if (!block->evidence)
 		return "evidence";
-	if (!commit_form_valid(block->last_commit))
+	if (!commit_form_valid(block->last_commit) ||
+		!commit_fits_header(block->last_commit, block->header))
 		return "last_commit";
 	fault = evidence_at_fault(block->evidence);
 	if (fault)

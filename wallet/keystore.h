@@ -52,7 +52,7 @@ struct passphrase {
 	char text[KEYSTORE_PASSPHRASE_BYTES_MAX];
 	size_t len;
 };
-/* Up to the first newline of a descriptor or of a file (0600 asked for, as of keys). */
+/* Up to the first newline of a descriptor, or of a file that only its owner can reach. */
 MUST_USE enum status passphrase_from_fd(
 	struct passphrase *out, int fd, char fault[KEYSTORE_FAULT_BYTES]);
 MUST_USE enum status passphrase_from_file(
@@ -64,7 +64,7 @@ void passphrase_fini(struct passphrase *passphrase);
 
 /* What can be said of a key file without its passphrase. */
 struct keystore_info {
-	char name[KEYSTORE_NAME_BYTES_MAX + 1];
+	char name[KEYSTORE_NAME_BYTES_MAX + 1]; /* the file's, without ".json" */
 	struct account_address address;
 	struct account_key key;
 	bool plain;
@@ -85,7 +85,7 @@ MUST_USE enum status keystore_load_bounded(struct account_secret *out, struct ke
 	char fault[KEYSTORE_FAULT_BYTES]);
 
 /* Makes the file (and its folder, 0700) and syncs both. Never overwrites: STATUS_BUSY when it
- * exists. The name inside is the path's last component without ".json". */
+ * exists. */
 MUST_USE enum status keystore_save(const char *path, const struct account_secret *secret,
 	const struct passphrase *passphrase, const struct keystore_cost *cost,
 	char fault[KEYSTORE_FAULT_BYTES]);

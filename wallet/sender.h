@@ -17,7 +17,14 @@
 #include "chain/proto/settle.pb-c.h"
 #include "rpc/client.h"
 
-enum { SENDER_FLIGHT_MAX = 32, SENDER_QUEUE_MAX = 4096, SENDER_VALID_MS = 60 * 1000 };
+enum {
+	SENDER_FLIGHT_MAX = 32,
+	SENDER_QUEUE_MAX = 4096,
+	SENDER_VALID_MS = 60 * 1000,
+	SENDER_PAUSE_MS = 200, /* the first pause of a doubt; doubles up to the next */
+	SENDER_PAUSE_MS_MAX = 2000,
+	SENDER_ROUNDS_MAX = 8, /* how often one act is signed anew */
+};
 
 struct sender;
 
@@ -32,12 +39,15 @@ struct sender_config {
 	uint32_t valid_ms; /* 0: SENDER_VALID_MS */
 	/* No answer for so long ends an act with SENDER_UNKNOWN; 0: never give up. */
 	uint32_t give_up_ms;
-	struct log *log; /* may be NULL */
+	uint32_t pause_ms; /* 0: SENDER_PAUSE_MS */
+	struct log *log;   /* may be NULL */
 };
 
 /* STATUS_INVALID: the secret is no key. */
 MUST_USE enum status sender_new(struct sender **out, const struct sender_config *config);
-/* Acts under way are forgotten without a call of done; what was broadcast may still commit. */
+/* Acts under way are forgotten without a call of done; what was broadcast may still commit. Not
+ * from within a callback of the sender. Free the sender first, then the http client (which ends the
+ * calls still under way), then the rpc client. */
 void sender_free(struct sender *sender);
 
 const struct account_key *sender_key(const struct sender *sender);
@@ -51,13 +61,15 @@ size_t sender_pending(const struct sender *sender);
 enum sender_fate {
 	SENDER_COMMITTED, /* in a block: height, hash, codes */
 	SENDER_REFUSED,   /* never in a block and never will be: code and fault say why */
-	SENDER_UNKNOWN /* no answer within give_up_ms: hash may still commit until valid_until_ms */
+	SENDER_UNKNOWN,   /* no answer within give_up_ms: hash may still commit until valid_until_ms
+			   */
 };
 
 /* Borrowed for the callback. */
 struct sender_outcome {
 	enum sender_fate fate;
-	/* settle_code of the refusal, or of the transaction (EACH: 0). SENDER_UNKNOWN: 0. */
+	/* settle_code of the refusal, or of the transaction (EACH: 0). SETTLE_OK with
+	 * SENDER_REFUSED: no node ever judged it, and it was never sent. SENDER_UNKNOWN: 0. */
 	uint32_t code;
 	const char *fault;  /* for people; "" when all is well, never NULL */
 	struct hash32 hash; /* of the last transaction broadcast */
@@ -66,7 +78,8 @@ struct sender_outcome {
 	uint64_t fee_uaitbc;
 	uint64_t valid_until_ms;
 	/* settle_code of each action in order. ATOMIC that failed: nothing applied; the action at
-	 * fault has its code, the others repeat it. Refused: all have the code. */
+	 * fault has its code, the others repeat it. Not committed: all have the refusal's code, or
+	 * SETTLE_CODES when nobody judged. */
 	const uint32_t *codes;
 	size_t action_count;
 };
@@ -78,6 +91,12 @@ typedef void sender_done(void *ctx, const struct sender_outcome *outcome);
  * would pass TX_BYTES_MAX. On any of these done is not called. */
 MUST_USE enum status sender_submit(struct sender *sender, const Pb__Action *const *actions,
 	size_t count, Pb__Mode mode, sender_done *done, void *ctx);
+
+/* Signs one transaction with the account's next sequence for somebody else to broadcast (a wallet's
+ * submit_job goes through the coordinator); the sender doesn't watch it. Appends it to tx.
+ * STATUS_BUSY: the chain hasn't been learnt. STATUS_INVALID as in sender_submit. */
+MUST_USE enum status sender_sign(struct sender *sender, struct buf *tx, struct hash32 *hash,
+	uint64_t *valid_until_ms, const Pb__Action *const *actions, size_t count, Pb__Mode mode);
 
 /* Asks the chain for tag, parameters and the account, so that the next submit needn't. done may be
  * NULL; ok false: fault says what is wrong. */

@@ -100,7 +100,7 @@ MUST_USE bool job_receipt_attach(struct job_receipt *receipt,
 
 /* The miner's word that gives an attempt back or calls it failed for good [protocol 3]. */
 enum job_release_act { JOB_RELEASE = 1, JOB_FAIL = 2 };
-/* False: the secret isn't that of the key. */
+/* False: the secret is no key. */
 MUST_USE bool job_release_sign(struct account_signature *out, const struct job_key *job,
 	uint32_t attempt, enum job_release_act act, const struct account_secret *secret,
 	const struct hash32 *chain_tag);

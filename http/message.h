@@ -69,6 +69,9 @@ enum http_answer { HTTP_DONE, HTTP_WAIT };
 
 struct http_shell;
 
+/* The shell's reason (http_shell_config.refusal) for a body over its bound. */
+#define HTTP_REASON_BODY_TOO_LARGE "request body too large"
+
 /* Fills *reply and returns HTTP_DONE, or keeps `ticket` and returns HTTP_WAIT. */
 typedef enum http_answer http_handler(void *self, const struct http_request *request,
 	struct http_ticket ticket, struct http_reply *reply);

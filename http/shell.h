@@ -34,9 +34,6 @@ struct http_shell_config {
 	struct log *log;
 };
 
-/* The refusal's reason for a body over body_bytes_max. */
-#define HTTP_REASON_BODY_TOO_LARGE "request body too large"
-
 /* STATUS_BUSY: the port is taken (fault says by whom where that can be known). */
 MUST_USE enum status http_shell_start(struct http_shell **out, struct event_base *loop,
 	const struct http_shell_config *config, char fault[256]);

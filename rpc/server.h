@@ -13,6 +13,9 @@ struct rpc_server;
 struct rpc_config {
 	uint32_t batch_max;      /* 0: RPC_BATCH_MAX */
 	uint32_t commit_wait_ms; /* 0: RPC_COMMIT_WAIT_MS */
+	/* Seconds since 1970, for X-Server-Time and check_tx. NULL: the system's clock. */
+	int64_t (*unix_seconds)(void *ctx);
+	void *clock_ctx;
 	struct log *log;
 };
 

@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "chain/blocks.h"
 #include "chain/format/proof.h"
-#include "chain/tx.h"
 #include "rpc/call.h"
 #include "rpc/shapes.h"
 
@@ -154,11 +153,8 @@ enum rpc_end method_check_tx(struct call *call, const struct rpc_value *args)
 	struct app_check check = {0};
 
 	app->vtable->check(app->self, args[0].bytes, call_unix_ms(call), &check);
-	if (check.verdict.code == 0 && !app->vtable->verify(app->self, args[0].bytes)) {
-		check.verdict.code = SETTLE_BAD_SIGNATURE;
-		strncpy(check.verdict.log, settle_code_name(SETTLE_BAD_SIGNATURE),
-			sizeof check.verdict.log - 1);
-	}
+	if (check.verdict.code == 0)
+		app->vtable->verify(app->self, args[0].bytes, &check.verdict);
 	shape_verdict(call_out(call), &check.verdict);
 	return RPC_DONE;
 }

@@ -28,6 +28,10 @@ enum {
 	COORDINATOR_OPERATORS_MAX = 8,
 	COORDINATOR_URL_BYTES_MAX = 256,
 
+	/* settlement's memory */
+	SETTLE_BLOCK_ARENA_BYTES_MAX = 192 * 1024 * 1024, /* one block's txs, records, results */
+	SETTLE_ACCOUNT_CACHE_SETS = 16 * 1024,            /* of 4 accounts of 48 bytes: 3 MiB */
+
 	/* blocks */
 	CHAIN_ID_BYTES_MAX = 50,
 	BLOCK_BYTES_MAX = 4 * 1024 * 1024, /* default of consensus_params.block.max_bytes */

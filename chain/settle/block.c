@@ -1,0 +1,496 @@
+/* One block [protocol 2]: the four passes, and how its work is tried, hashed, written and adopted.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/endian.h"
+#include "chain/settle/jobs.h"
+#include "chain/settle/machine.h"
+
+uint64_t block_time_ms(const struct app_block *block)
+{
+	int64_t ms = timestamp_ms(block->time);
+
+	return ms > 0 ? (uint64_t)ms : 0;
+}
+
+void run_touch(struct run *run, const struct account_address *account)
+{
+	if (state_touch(run->state, account, run->touch_mark) &&
+		!results_touch(run->results, run->place.tx, account))
+		run_fail(run, STATUS_NO_MEMORY);
+}
+
+void run_event(struct run *run, const struct event_draft *draft, const char *type)
+{
+	if (!results_event(run->results, draft, type, run->place.tx))
+		run_fail(run, STATUS_NO_MEMORY);
+}
+
+static void reset(struct settle *settle, struct state *state, struct arena *arena)
+{
+	state_reset(state, &settle->totals, get_u64be(settle->head.app_hash.b));
+	arena_reset(arena);
+}
+
+/* ---- pass 1 alone: making and judging a proposal ---- */
+
+enum status settle_prepare(
+	void *self, const struct app_block *block, struct app_tx *txs, size_t *tx_count)
+{
+	struct settle *settle = self;
+	uint64_t block_ms = block_time_ms(block);
+	struct decoded_tx decoded;
+	size_t kept = 0;
+
+	reset(settle, &settle->trial, &settle->trial_arena);
+	for (size_t i = 0; i < *tx_count; i++) {
+		(void)pass_one(settle, &settle->trial, &decoded, &txs[i], block_ms);
+		if (settle->trial.fault != STATUS_OK)
+			return settle->trial.fault;
+		if (decoded.code != SETTLE_OK)
+			continue;
+		txs[kept] = txs[i];
+		txs[kept++].verified = true;
+	}
+	*tx_count = kept;
+	return STATUS_OK;
+}
+
+enum status settle_process(void *self, const struct app_block *block, bool *accept)
+{
+	struct settle *settle = self;
+	uint64_t block_ms = block_time_ms(block);
+	struct decoded_tx decoded;
+
+	*accept = false;
+	reset(settle, &settle->trial, &settle->trial_arena);
+	for (size_t i = 0; i < block->tx_count; i++) {
+		(void)pass_one(settle, &settle->trial, &decoded, &block->txs[i], block_ms);
+		if (settle->trial.fault != STATUS_OK)
+			return settle->trial.fault;
+		if (decoded.code != SETTLE_OK)
+			return STATUS_OK;
+	}
+	*accept = true;
+	return STATUS_OK;
+}
+
+/* ---- pass 2 ---- */
+
+/* A stopped chain or a clock jump expires nobody [protocol 3, job time]. */
+static uint64_t outage_of(const struct settle *settle, const struct app_block *block)
+{
+	int64_t gap = timestamp_ms(block->time) - timestamp_ms(block->last_time);
+	uint64_t usual = 4 * settle->config.heartbeat_ms;
+
+	return gap > 0 && (uint64_t)gap > usual ? (uint64_t)gap - usual : 0;
+}
+
+static void book_due(struct run *run)
+{
+	struct due_place at = {0, 0};
+	const struct due *due = due_next(&run->settle->due, &at);
+	uint32_t booked = 0;
+
+	/* The queue is the committed one: no action has run yet, so no record has moved. */
+	run->touch_mark++;
+	while (due && due->due_ms <= run->job_ms &&
+		booked < run->settle->params.expiries_per_block && run->state->fault == STATUS_OK) {
+		run->place = (struct settle_place){run->height, PLACE_OF_BLOCK, booked++};
+		job_book(run, &due->job);
+		due = due_next(&run->settle->due, &at);
+	}
+}
+
+/* ---- pass 3 ---- */
+
+static enum settle_code run_action(struct run *run, const Pb__Action *action)
+{
+	if (!action_fits(action, &run->settle->params))
+		return SETTLE_BAD_PARAM;
+	switch (action->act_case) {
+	case PB__ACTION__ACT_TRANSFER: return action_transfer(run, action->transfer);
+	case PB__ACTION__ACT_COORDINATOR_SET:
+		return action_coordinator_set(run, action->coordinator_set);
+	case PB__ACTION__ACT_SUBMIT_JOB: return action_submit_job(run, action->submit_job);
+	case PB__ACTION__ACT_ASSIGN_JOB: return action_assign_job(run, action->assign_job);
+	case PB__ACTION__ACT_RENEW_LEASE: return action_renew_lease(run, action->renew_lease);
+	case PB__ACTION__ACT_RELEASE_JOB: return action_release_job(run, action->release_job);
+	case PB__ACTION__ACT_RECORD_RECEIPT:
+		return action_record_receipt(run, action->record_receipt);
+	case PB__ACTION__ACT_DELIVER_RESULT:
+		return action_deliver_result(run, action->deliver_result);
+	case PB__ACTION__ACT_REJECT_DELIVERY:
+		return action_reject_delivery(run, action->reject_delivery);
+	case PB__ACTION__ACT_FAIL_JOB: return action_fail_job(run, action->fail_job);
+	case PB__ACTION__ACT_CANCEL_JOB: return action_cancel_job(run, action->cancel_job);
+	case PB__ACTION__ACT__NOT_SET:
+	case _PB__ACTION__ACT__CASE_IS_INT_SIZE: break;
+	}
+	CHECK(false); /* action_fits refused it */
+}
+
+/* None of the transaction's acts happened; but a booking it met stands. It met a job that was due
+ * before the transaction, which nothing else in it can have moved, so booking it again gives the
+ * same. */
+static void roll_back(struct run *run, const struct results_mark *mark)
+{
+	struct booking *bookings = NULL;
+	bool told;
+
+	state_rollback(run->state);
+	results_rollback(run->results, mark);
+	while (run->bookings) {
+		struct booking *next = run->bookings->earlier;
+
+		run->bookings->earlier = bookings;
+		bookings = run->bookings;
+		run->bookings = next;
+	}
+	run->touch_mark++;
+	told = state_touch(run->state, &run->sender, run->touch_mark); /* before results_mark */
+	CHECK(told || run->state->fault != STATUS_OK);
+	for (; bookings && run->state->fault == STATUS_OK; bookings = bookings->earlier) {
+		run->place = bookings->place;
+		job_book(run, &bookings->job);
+	}
+}
+
+/* Rebuilding a transaction's ActionResults later needs its outcomes, unless they go without saying.
+ */
+static void put_outcomes(struct run *run, const Pb__TxBody *body, const struct outcome *outcomes)
+{
+	uint8_t *row = arena_alloc(run->state->arena, 2 * body->n_actions);
+	bool goes_without_saying = true;
+
+	if (!row) {
+		run_fail(run, STATUS_NO_MEMORY);
+		return;
+	}
+	for (size_t i = 0; i < body->n_actions; i++) {
+		goes_without_saying = goes_without_saying && outcomes[i].code == SETTLE_OK &&
+				      body->actions[i]->act_case == PB__ACTION__ACT_TRANSFER;
+		row[2 * i] = (uint8_t)outcomes[i].code;
+		row[2 * i + 1] = outcomes[i].code == SETTLE_OK ? (uint8_t)outcomes[i].state : 0;
+	}
+	if (!goes_without_saying)
+		rows_put_outcomes(&run->results->rows, run->height, run->place.tx,
+			bytes_view(row, 2 * body->n_actions));
+}
+
+static const char *log_of(
+	struct run *run, size_t failed, size_t count, size_t first, enum settle_code code)
+{
+	char text[APP_LOG_BYTES];
+	const char *copy;
+
+	if (failed == 0)
+		return "";
+	if (failed == count && count == 1)
+		snprintf(text, sizeof text, "action %zu: %s", first, settle_code_name(code));
+	else
+		snprintf(text, sizeof text, "action %zu: %s; %zu of %zu actions failed", first,
+			settle_code_name(code), failed, count);
+	copy = arena_text(run->state->arena, bytes_of_text(text));
+	if (!copy)
+		run_fail(run, STATUS_NO_MEMORY);
+	return copy ? copy : "";
+}
+
+static void run_actions(struct run *run, const Pb__TxBody *body, struct app_tx_result *result)
+{
+	struct outcome *outcomes =
+		arena_alloc(run->state->arena, body->n_actions * sizeof *outcomes);
+	struct results_mark mark = results_mark(run->results);
+	enum settle_code code = SETTLE_OK;
+	size_t first = 0;
+	size_t failed = 0;
+
+	if (!outcomes) {
+		run_fail(run, STATUS_NO_MEMORY);
+		return;
+	}
+	state_mark(run->state);
+	for (size_t i = 0; i < body->n_actions && run->state->fault == STATUS_OK; i++) {
+		run->place.action = (uint32_t)i;
+		memset(&run->outcome, 0, sizeof run->outcome);
+		run->outcome.code = run_action(run, body->actions[i]);
+		outcomes[i] = run->outcome;
+		if (outcomes[i].code == SETTLE_OK)
+			continue;
+		if (failed++ == 0) {
+			first = i;
+			code = outcomes[i].code;
+		}
+		if (body->mode == PB__MODE__ATOMIC) {
+			roll_back(run, &mark);
+			result->code = code;
+			result->log = log_of(run, 1, 1, first, code);
+			return;
+		}
+	}
+	result->log = log_of(run, failed, body->n_actions, first, code);
+	result->data = results_data(run->results, outcomes, body->n_actions);
+	if (result->data.len == 0)
+		run_fail(run, STATUS_NO_MEMORY);
+	put_outcomes(run, body, outcomes);
+}
+
+static void run_tx(struct run *run, uint32_t index, const struct decoded_tx *decoded)
+{
+	struct app_tx_result *result = &run->results->txs[index];
+
+	result->codespace = "settle";
+	result->log = "";
+	result->gas_wanted = (int64_t)decoded->tx.size;
+	result->gas_used = result->gas_wanted;
+	if (decoded->code != SETTLE_OK) {
+		/* No honest node lets such a block pass; if one is decided all the same, it does
+		 * nothing. */
+		result->code = decoded->code;
+		result->log = decoded->log;
+		return;
+	}
+	run->sender = decoded->tx.sender;
+	run->bookings = NULL;
+	run->touch_mark++;
+	run->place = (struct settle_place){run->height, index, 0};
+	run_touch(run, &run->sender);
+	run_actions(run, decoded->tx.body, result);
+}
+
+/* ---- pass 4 and the end ---- */
+
+static void pay_fees(struct run *run, const struct app_block *block, uint64_t fees)
+{
+	struct account_address to;
+
+	if (fees == 0)
+		return;
+	if (!state_operator(run->state, &to, &block->proposer))
+		to = run->settle->treasury;
+	money_credit(run->state, &to, fees);
+}
+
+struct hash32 app_hash_of(const struct hash32 *root)
+{
+	return tree_leaf(bytes_of_text("settle"), hash_view(root));
+}
+
+enum status work_hash(struct settle *settle, struct hash32 *app_hash)
+{
+	struct tree_change *changes = malloc((settle->work.count + 1) * sizeof *changes);
+	size_t count = 0;
+	struct hash32 root;
+	enum status status;
+
+	if (!changes)
+		return STATUS_NO_MEMORY;
+	for (const struct state_entry *entry = settle->work.newest; entry; entry = entry->older) {
+		uint8_t scratch[ACCOUNT_BYTES_MAX];
+
+		if (!state_entry_changed(entry))
+			continue;
+		changes[count].path = entry->path;
+		changes[count].removed = !entry->exists;
+		if (entry->exists)
+			changes[count].leaf =
+				tree_leaf(entry->key, state_entry_value(entry, scratch));
+		count++;
+	}
+	status = tree_update(&settle->tree, changes, count);
+	free(changes);
+	if (status != STATUS_OK)
+		return status;
+	root = tree_root(&settle->tree, TREE_WORK);
+	*app_hash = app_hash_of(&root);
+	return STATUS_OK;
+}
+
+static enum status close_block(
+	struct run *run, const struct app_block *block, struct app_result *out)
+{
+	struct settle *settle = run->settle;
+	const struct totals *totals = &settle->work.totals;
+	enum status status;
+
+	state_close_totals(&settle->work, &settle->totals);
+	if (settle->work.fault != STATUS_OK)
+		return settle->work.fault;
+	/* Money can't appear or vanish [protocol 2]. */
+	CHECK(totals->supply == settle->totals.supply);
+	CHECK(totals->escrow <= totals->supply);
+	CHECK(totals->balances == totals->supply - totals->escrow);
+	settle->work_head = settle->head;
+	settle->work_head.height = block->height;
+	status = work_hash(settle, &settle->work_head.app_hash);
+	if (status != STATUS_OK)
+		return status;
+	settle->pending = true;
+	memset(out, 0, sizeof *out);
+	out->app_hash = settle->work_head.app_hash;
+	out->txs = run->results->txs;
+	out->tx_count = run->results->tx_count;
+	out->events = run->results->events;
+	out->event_count = run->results->event_count;
+	out->touches = run->results->touches;
+	out->touch_count = run->results->touch_count;
+	return STATUS_OK;
+}
+
+enum status settle_finalize(void *self, const struct app_block *block, struct app_result *out)
+{
+	struct settle *settle = self;
+	struct run run = {.settle = settle, .state = &settle->work, .results = &settle->results};
+	struct decoded_tx *txs;
+	uint64_t fees = 0;
+
+	CHECK(settle->started);
+	if (settle->fault != STATUS_OK)
+		return settle->fault;
+	settle->pending = false;
+	reset(settle, &settle->work, &settle->arena);
+	txs = arena_alloc(&settle->arena, block->tx_count * sizeof *txs);
+	if (!txs || !results_reset(&settle->results, block->tx_count))
+		return STATUS_NO_MEMORY;
+	run.height = block->height;
+	run.block_ms = block_time_ms(block);
+	for (size_t i = 0; i < block->tx_count; i++)
+		fees += pass_one(settle, &settle->work, &txs[i], &block->txs[i], run.block_ms);
+	settle->work.totals.outage_ms += outage_of(settle, block);
+	CHECK(settle->work.totals.outage_ms <= run.block_ms || run.block_ms == 0);
+	run.job_ms = run.block_ms - settle->work.totals.outage_ms;
+	book_due(&run);
+	for (size_t i = 0; i < block->tx_count && settle->work.fault == STATUS_OK; i++)
+		run_tx(&run, (uint32_t)i, &txs[i]);
+	pay_fees(&run, block, fees);
+	return close_block(&run, block, out);
+}
+
+/* ---- writing and adopting ---- */
+
+void work_put(struct settle *settle, struct store_batch *batch)
+{
+	struct store_op op;
+	size_t at = 0;
+
+	for (const struct state_entry *entry = settle->work.newest; entry; entry = entry->older) {
+		uint8_t scratch[ACCOUNT_BYTES_MAX];
+
+		if (!state_entry_changed(entry))
+			continue;
+		if (entry->exists)
+			store_batch_put(
+				batch, STORE_STATE, entry->key, state_entry_value(entry, scratch));
+		else
+			store_batch_delete(batch, STORE_STATE, entry->key);
+	}
+	while (store_batch_next(&settle->results.rows, &at, &op))
+		store_batch_put(batch, op.family, op.key, op.value);
+	rows_put_head(batch, &settle->work_head);
+}
+
+enum status settle_commit(void *self, struct store_batch *batch)
+{
+	struct settle *settle = self;
+
+	CHECK(settle->pending);
+	if (!buf_ok(&settle->results.rows.ops))
+		return STATUS_NO_MEMORY;
+	work_put(settle, batch);
+	return buf_ok(&batch->ops) ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+/* The due entry of a live job as it was or as it is; false: none. */
+static bool due_of(
+	struct settle *settle, struct due *out, const struct state_entry *entry, bool before)
+{
+	bool exists = before ? entry->exists_before : entry->exists;
+	struct bytes packed = before ? entry->before.packed : entry->value.packed;
+	const struct state_entry *holder;
+	Pb__Assignment *assignment = NULL;
+	struct state_key key;
+	struct job_key job;
+	Pb__Job *record;
+
+	if (!exists)
+		return false;
+	record = pb__job__unpack(arena_protobuf(&settle->arena), packed.len, packed.data);
+	if (!record) {
+		settle->fault = STATUS_NO_MEMORY;
+		return false;
+	}
+	if (job_state_is_terminal((enum job_state)record->state))
+		return false;
+	job.len = entry->key.len - 1;
+	memcpy(job.b, entry->key.data + 1, job.len);
+	if (record->state == PB__JOB_STATE__DELIVERED) {
+		key = state_key_assignment(&job, record->attempt);
+		holder = state_find(&settle->work, &key);
+		CHECK(holder);
+		packed = before ? holder->before.packed : holder->value.packed;
+		assignment = pb__assignment__unpack(
+			arena_protobuf(&settle->arena), packed.len, packed.data);
+		if (!assignment) {
+			settle->fault = STATUS_NO_MEMORY;
+			return false;
+		}
+	}
+	*out = job_due(&job, record, assignment);
+	return true;
+}
+
+static void adopt_job(struct settle *settle, const struct state_entry *entry)
+{
+	struct due was, is;
+	bool had = due_of(settle, &was, entry, true);
+	bool has = due_of(settle, &is, entry, false);
+
+	if (had && has && was.due_ms == is.due_ms && was.kind == is.kind)
+		return;
+	if (had)
+		due_remove(&settle->due, &was);
+	if (has && due_add(&settle->due, &is) != STATUS_OK)
+		settle->fault = STATUS_NO_MEMORY;
+}
+
+void work_adopt(struct settle *settle)
+{
+	for (const struct state_entry *entry = settle->work.newest; entry; entry = entry->older) {
+		struct account_address address;
+
+		if (!state_entry_changed(entry))
+			continue;
+		if (entry->key.data[0] == 'a') {
+			memcpy(address.b, entry->key.data + 1, sizeof address.b);
+			account_cache_put(settle->cache, &address, &entry->value.account);
+		} else if (entry->key.data[0] == 'j') {
+			adopt_job(settle, entry);
+		}
+	}
+	tree_commit(&settle->tree);
+	settle->totals = settle->work.totals;
+	settle->head = settle->work_head;
+	settle->pending = false;
+}
+
+void settle_committed(void *self)
+{
+	struct settle *settle = self;
+
+	/* Nothing is pending after init_chain, which adopts at once. */
+	if (settle->pending)
+		work_adopt(settle);
+}
+
+uint64_t settle_next_wake_ms(void *self)
+{
+	const struct settle *settle = self;
+	struct due_place at = {0, 0};
+	const struct due *due = due_next(&settle->due, &at);
+
+	return due ? due->due_ms + settle->totals.outage_ms : UINT64_MAX;
+}

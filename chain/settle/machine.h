@@ -1,0 +1,137 @@
+/* machine: what the files of settle share: the state machine itself and the run of one block.
+ * Private to chain/settle. */
+#ifndef CHAIN_SETTLE_MACHINE_H
+#define CHAIN_SETTLE_MACHINE_H
+
+#include "chain/app.h"
+#include "chain/settle/due.h"
+#include "chain/settle/results.h"
+#include "chain/settle/rows.h"
+#include "chain/settle/settle.h"
+#include "chain/settle/state.h"
+#include "chain/settle/tree.h"
+
+struct settle {
+	struct store *store;
+	struct settle_config config;
+	bool started; /* a genesis was taken: params, treasury and totals are there */
+	Pb__SettleParams params;
+	struct account_address treasury;
+	struct settle_head head; /* committed */
+	struct totals totals;    /* committed */
+	struct account_cache *cache;
+	struct tree tree;
+	struct due_queue due; /* committed */
+
+	/* The block in work: finalize fills it, commit writes it, committed adopts it. */
+	struct arena arena;
+	struct state work;
+	struct results results;
+	struct settle_head work_head;
+	bool pending;
+	enum status fault; /* adopting failed: no block may follow */
+
+	/* prepare and process try pass 1 here, whatever is in work. */
+	struct arena trial_arena;
+	struct state trial;
+};
+
+/* A job that was booked because an action named it. */
+struct booking {
+	struct booking *earlier;
+	struct job_key job;
+	struct settle_place place;
+};
+
+/* The run of one block, and in it of one transaction and action. */
+struct run {
+	struct settle *settle;
+	struct state *state;
+	struct results *results;
+	int64_t height;
+	uint64_t block_ms;
+	uint64_t job_ms; /* block time - outage */
+	struct settle_place place;
+	uint32_t touch_mark;
+	struct account_address sender;
+	struct booking *bookings; /* of the transaction in hand, newest first */
+	struct outcome outcome;   /* of the action in hand */
+};
+
+static inline void run_fail(struct run *run, enum status fault)
+{
+	if (run->state->fault == STATUS_OK)
+		run->state->fault = fault;
+}
+
+/* Notes once per transaction (or per booking of pass 2) that an account was touched. */
+void run_touch(struct run *run, const struct account_address *account);
+void run_event(struct run *run, const struct event_draft *draft, const char *type);
+
+/* ---- pass 1 and admission (check.c) ---- */
+
+struct decoded_tx {
+	struct tx tx;
+	enum settle_code code; /* of pass 1 */
+	const char *log;       /* in the arena; NULL for want of memory */
+};
+
+/* Pass 1 for one transaction of a block, against the state: takes the fee and advances the sequence
+ * when out->code is SETTLE_OK. Returns the fee taken. */
+uint64_t pass_one(struct settle *settle, struct state *state, struct decoded_tx *out,
+	const struct app_tx *tx, uint64_t block_ms);
+
+void settle_verify(void *self, struct bytes tx, struct app_verdict *out);
+void settle_check(void *self, struct bytes tx, uint64_t now_ms, struct app_check *out);
+bool settle_account(void *self, const struct account_address *address, uint64_t *next_sequence,
+	uint64_t *balance);
+
+/* ---- the block (block.c) ---- */
+
+uint64_t block_time_ms(const struct app_block *block);
+enum status settle_prepare(
+	void *self, const struct app_block *block, struct app_tx *txs, size_t *tx_count);
+enum status settle_process(void *self, const struct app_block *block, bool *accept);
+enum status settle_finalize(void *self, const struct app_block *block, struct app_result *out);
+enum status settle_commit(void *self, struct store_batch *batch);
+void settle_committed(void *self);
+uint64_t settle_next_wake_ms(void *self);
+/* The work becomes the committed state. */
+void work_adopt(struct settle *settle);
+/* Writes the changed state rows of the work into the batch, and the head's. */
+void work_put(struct settle *settle, struct store_batch *batch);
+/* The state tree with the work's changes; its app_hash. */
+enum status work_hash(struct settle *settle, struct hash32 *app_hash);
+/* SHA256(0x00 || 0x06 || "settle" || 0x20 || SHA256(root)) [protocol 5] */
+struct hash32 app_hash_of(const struct hash32 *root);
+
+/* ---- genesis and open (genesis.c) ---- */
+
+enum status settle_init_chain(void *self, const struct app_genesis *genesis,
+	struct store_batch *batch, struct hash32 *app_hash);
+/* Rebuilds from the store what lives in memory only. STATUS_CORRUPT: rows that contradict each
+ * other. */
+enum status settle_load(struct settle *settle);
+
+/* ---- actions (form.c, actions_*.c) ---- */
+
+/* The part of form that the parameters decide; false is SETTLE_BAD_PARAM. */
+MUST_USE bool action_fits(const Pb__Action *action, const Pb__SettleParams *params);
+
+enum settle_code action_transfer(struct run *run, const Pb__Transfer *act);
+enum settle_code action_coordinator_set(struct run *run, const Pb__CoordinatorSet *act);
+enum settle_code action_submit_job(struct run *run, const Pb__SubmitJob *act);
+enum settle_code action_assign_job(struct run *run, const Pb__AssignJob *act);
+enum settle_code action_renew_lease(struct run *run, const Pb__RenewLease *act);
+enum settle_code action_release_job(struct run *run, const Pb__ReleaseJob *act);
+enum settle_code action_record_receipt(struct run *run, const Pb__RecordReceipt *act);
+enum settle_code action_deliver_result(struct run *run, const Pb__DeliverResult *act);
+enum settle_code action_reject_delivery(struct run *run, const Pb__RejectDelivery *act);
+enum settle_code action_fail_job(struct run *run, const Pb__FailJob *act);
+enum settle_code action_cancel_job(struct run *run, const Pb__CancelJob *act);
+
+/* ---- queries (query.c) ---- */
+
+enum status settle_query(void *self, const struct app_query *query, struct app_answer *out);
+
+#endif

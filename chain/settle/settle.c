@@ -1,0 +1,91 @@
+/*~ The money begins here. Read on in this order: jobs.h (the life of a job), actions_*.c (who may
+ * do what), check.c (pass 1), block.c (the four passes), then state.h and tree.h (what is hashed).
+ */
+#include "chain/settle/settle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "chain/settle/machine.h"
+
+static void settle_info(void *self, struct app_info *out)
+{
+	const struct settle *settle = self;
+
+	out->height = settle->head.height;
+	out->app_hash = settle->head.app_hash;
+	out->app_version = SETTLE_APP_VERSION;
+	out->data = "aitbc-settle";
+}
+
+static void settle_close(void *self)
+{
+	struct settle *settle = self;
+
+	state_fini(&settle->work);
+	state_fini(&settle->trial);
+	results_fini(&settle->results);
+	due_fini(&settle->due);
+	tree_fini(&settle->tree);
+	account_cache_free(settle->cache);
+	arena_fini(&settle->arena);
+	arena_fini(&settle->trial_arena);
+	free(settle);
+}
+
+static const struct app_vtable settle_vtable = {
+	.info = settle_info,
+	.init_chain = settle_init_chain,
+	.verify = settle_verify,
+	.check = settle_check,
+	.account = settle_account,
+	.prepare = settle_prepare,
+	.process = settle_process,
+	.finalize = settle_finalize,
+	.commit = settle_commit,
+	.committed = settle_committed,
+	.query = settle_query,
+	.next_wake_ms = settle_next_wake_ms,
+	.close = settle_close,
+};
+
+static enum status settle_prepare_memory(struct settle *settle)
+{
+	enum status status;
+
+	tree_init(&settle->tree);
+	due_init(&settle->due);
+	arena_init(&settle->arena, SETTLE_BLOCK_ARENA_BYTES_MAX);
+	arena_init(&settle->trial_arena, SETTLE_BLOCK_ARENA_BYTES_MAX);
+	results_init(&settle->results, &settle->arena);
+	settle->cache = account_cache_new();
+	if (!settle->cache)
+		return STATUS_NO_MEMORY;
+	status = state_init(&settle->work, settle->store, settle->cache, &settle->arena);
+	if (status != STATUS_OK)
+		return status;
+	return state_init(&settle->trial, settle->store, settle->cache, &settle->trial_arena);
+}
+
+enum status settle_open(struct app *out, struct store *store, const struct settle_config *config)
+{
+	struct settle *settle = calloc(1, sizeof *settle);
+	enum status status;
+
+	if (!settle)
+		return STATUS_NO_MEMORY;
+	settle->store = store;
+	settle->config = *config;
+	pb__settle_params__init(&settle->params);
+	status = settle_prepare_memory(settle);
+	if (status == STATUS_OK)
+		status = settle_load(settle);
+	if (status != STATUS_OK) {
+		settle_close(settle);
+		return status;
+	}
+	out->vtable = &settle_vtable;
+	out->self = settle;
+	return STATUS_OK;
+}

@@ -1,0 +1,183 @@
+/* build/bench: how many transfers a second one aitbcd commits on this machine, beside the bounds of
+ * the machine itself, measured in the same run. The figure to watch is the ratio to cores x bare
+ * signature checks. */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/keys.h"
+#include "tests/bench/bare.h"
+#include "tests/bench/load.h"
+#include "tests/bench/settle.h"
+
+struct options {
+	bool json;
+	uint32_t seconds;
+	uint32_t warm_seconds;
+	uint32_t connections;
+	uint32_t accounts;
+	uint32_t txs; /* 0: enough for the verify bound */
+	char program[PATH_MAX];
+	char dir[PATH_MAX];
+};
+
+struct figures {
+	double verify_before;
+	double verify_after;
+	double echo_per_s;
+	double echo_generator_us;
+	double batch_ms;
+	struct settle_figures settle;
+};
+
+static int usage(FILE *to)
+{
+	fputs("usage: bench [--json] [--seconds 15] [--warm 3] [--connections 64] [--accounts "
+	      "10000] [--txs N]\n"
+	      "             [--program AITBCD] [--dir FOLDER]\n"
+	      "Measures this machine's bounds, then a real aitbcd; progress goes to stderr.\n",
+		to);
+	return to == stdout ? 0 : 2;
+}
+
+/* The folder this program lies in, where aitbcd is too. */
+static void own_folder(char out[PATH_MAX])
+{
+	ssize_t len = readlink("/proc/self/exe", out, PATH_MAX - 1);
+	out[len > 0 ? len : 0] = '\0';
+	char *end = strrchr(out, '/');
+	if (end != NULL)
+		*end = '\0';
+}
+
+static bool read_options(struct options *o, int argc, char **argv)
+{
+	const struct {
+		const char *name;
+		uint32_t *number;
+		char *text;
+	} known[] = {{"--seconds", &o->seconds, NULL}, {"--warm", &o->warm_seconds, NULL},
+		{"--connections", &o->connections, NULL}, {"--accounts", &o->accounts, NULL},
+		{"--txs", &o->txs, NULL}, {"--program", NULL, o->program}, {"--dir", NULL, o->dir}};
+	for (int i = 1; i < argc; i++) {
+		size_t k = 0;
+		if (strcmp(argv[i], "--json") == 0) {
+			o->json = true;
+			continue;
+		}
+		while (k < sizeof known / sizeof known[0] && strcmp(argv[i], known[k].name) != 0)
+			k++;
+		if (k == sizeof known / sizeof known[0] || ++i == argc)
+			return false;
+		if (known[k].text != NULL)
+			snprintf(known[k].text, PATH_MAX, "%s", argv[i]);
+		else
+			*known[k].number = (uint32_t)strtoul(argv[i], NULL, 10);
+	}
+	return o->seconds > 0 && o->accounts > 0 && o->connections > 0 && o->connections <= 800;
+}
+
+static bool measure_bounds(struct figures *f, const char *dir, char fault[256])
+{
+	char store[PATH_MAX];
+	snprintf(store, sizeof store, "%.4000s/bench-store-XXXXXX", dir);
+	fprintf(stderr, "bare signature checks, HTTP echo, synced batch ...\n");
+	f->verify_before = bare_verify_per_core();
+	if (bare_http_echo(&f->echo_per_s, &f->echo_generator_us, fault) != STATUS_OK)
+		return false;
+	if (mkdtemp(store) == NULL) {
+		snprintf(fault, 256, "%.200s can't be made", store);
+		return false;
+	}
+	bool ok = bare_store_batch(&f->batch_ms, store, fault) == STATUS_OK;
+	bare_store_remove(store);
+	return ok;
+}
+
+static double ratio_of(const struct figures *f)
+{
+	double per_core = (f->verify_before + f->verify_after) / 2;
+	return per_core > 0 ? f->settle.committed_per_s / (per_core * 2) : 0;
+}
+
+static void print_json(const struct figures *f, const struct options *o)
+{
+	const struct settle_figures *s = &f->settle;
+	printf("{\"committed_tx_per_s\":%.1f,\"ratio\":%.4f,\"cores\":%u,\"tx_bytes\":%zu,"
+	       "\"window_s\":%.3f,\"blocks\":%llu,\"committed\":%llu,\"admitted_tx_per_s\":%.1f,"
+	       "\"refused\":%llu,\"held_back\":%llu,\"generator_us_per_request\":%.2f,"
+	       "\"connections\":%u,\"verify_per_core_before\":%.0f,\"verify_per_core_after\":%.0f,"
+	       "\"http_echo_per_s\":%.0f,\"store_batch_1000_ms\":%.3f,\"ready_ms\":%llu,"
+	       "\"rss_mb\":%.1f}\n",
+		s->committed_per_s, ratio_of(f), bare_cores(), s->tx_bytes, s->window_s,
+		(unsigned long long)s->blocks, (unsigned long long)s->committed, s->admitted_per_s,
+		(unsigned long long)s->refused, (unsigned long long)s->held_back, s->generator_us,
+		o->connections, f->verify_before, f->verify_after, f->echo_per_s, f->batch_ms,
+		(unsigned long long)s->ready_ms, (double)s->rss_kb / 1024);
+}
+
+static void print_text(const struct figures *f, const struct options *o)
+{
+	const struct settle_figures *s = &f->settle;
+	printf("bare, per core:    %.0f signature checks/s before, %.0f after (%u cores)\n",
+		f->verify_before, f->verify_after, bare_cores());
+	printf("bare HTTP echo:    %.0f requests/s through our shell (generator %.2f us each)\n",
+		f->echo_per_s, f->echo_generator_us);
+	printf("bare store:        %.2f ms for a synced batch of 1000 rows\n", f->batch_ms);
+	printf("node:              ready after %llu ms, %.1f MB at the end\n",
+		(unsigned long long)s->ready_ms, (double)s->rss_kb / 1024);
+	printf("committed:         %.0f tx/s (%llu transfers of %zu bytes in %llu blocks, %.1f s, "
+	       "%u accounts, %u connections)\n",
+		s->committed_per_s, (unsigned long long)s->committed, s->tx_bytes,
+		(unsigned long long)s->blocks, s->window_s, o->accounts, o->connections);
+	printf("answered:          %.0f requests/s; %llu sent again (mempool full), %llu "
+	       "refused%s%s\n",
+		s->admitted_per_s, (unsigned long long)s->held_back, (unsigned long long)s->refused,
+		s->refused > 0 ? ": " : "", s->first_refusal);
+	printf("generator:         %.2f us CPU a request%s\n", s->generator_us,
+		s->generator_us > 12 ? "  (over 12: it may be the limit)" : "");
+	printf("ratio:             %.3f of 2 x bare signature checks\n", ratio_of(f));
+}
+
+int main(int argc, char **argv)
+{
+	static struct options o = {
+		.seconds = 15, .warm_seconds = 3, .connections = 64, .accounts = 10000};
+	static struct figures f;
+	char fault[256] = "";
+	uint8_t seed[32];
+	own_folder(o.dir);
+	snprintf(o.program, sizeof o.program, "%.4000s/aitbcd", o.dir);
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
+	if (!read_options(&o, argc, argv))
+		return usage(stderr);
+	if (getrandom(seed, sizeof seed, 0) != sizeof seed || !keys_start(seed)) {
+		fprintf(stderr, "bench: no randomness or no libraries\n");
+		return 1;
+	}
+	if (!measure_bounds(&f, o.dir, fault)) {
+		fprintf(stderr, "bench: %s\n", fault);
+		return 1;
+	}
+	if (o.txs == 0)
+		o.txs = (uint32_t)((o.seconds + o.warm_seconds) * f.verify_before);
+	const struct settle_plan plan = {o.program, o.dir, o.accounts, o.connections,
+		o.warm_seconds * 1000, o.seconds * 1000, o.txs};
+	fprintf(stderr, "signing %u transfers, then %u s of load after %u s of warm-up ...\n",
+		o.txs, o.seconds, o.warm_seconds);
+	if (settle_run(&f.settle, &plan, fault) != STATUS_OK) {
+		fprintf(stderr, "bench: %s\n", fault);
+		return 1;
+	}
+	f.verify_after = bare_verify_per_core();
+	if (o.json)
+		print_json(&f, &o);
+	else
+		print_text(&f, &o);
+	return 0;
+}

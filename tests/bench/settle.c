@@ -1,0 +1,221 @@
+#define _GNU_SOURCE
+#include "tests/bench/settle.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/hex.h"
+#include "base/json.h"
+#include "tests/bench/load.h"
+#include "tests/bench/presign.h"
+#include "tests/live/ask.h"
+#include "tests/live/node.h"
+
+enum { FEE = 1000, RETRY_MS = 20, BALANCE = 1000 * 1000 * 1000, RETRIES_MAX = 4096 };
+
+/* The transfers in order, and those the node had no room for, which go first. */
+struct feed {
+	const struct presigned *txs;
+	struct settle_figures *figures;
+	size_t at;
+	uint64_t admitted;
+	uint64_t again[RETRIES_MAX]; /* one per connection at most */
+	size_t again_count;
+};
+
+static bool next_request(void *self, struct buf *request, uint64_t *name)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+				   "application/json\r\nContent-Length: ";
+	static const char before[] =
+		"\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"broadcast_tx_"
+		"sync\",\"params\":{\"tx\":\"";
+	static const char after[] = "\"}}";
+	struct feed *feed = self;
+	if (feed->again_count > 0)
+		*name = feed->again[--feed->again_count];
+	else if (feed->at < presigned_count(feed->txs))
+		*name = feed->at++;
+	else
+		return false;
+	struct bytes tx = presigned_view(feed->txs, *name);
+	size_t length = sizeof before - 5 + sizeof after - 1 + (tx.len + 2) / 3 * 4;
+	char digits[4] = {(char)('0' + length / 100), (char)('0' + length / 10 % 10),
+		(char)('0' + length % 10), 0};
+	CHECK(length > 99 && length < 1000);
+	buf_append(request, head, sizeof head - 1);
+	buf_append(request, digits, 3);
+	buf_append(request, before, sizeof before - 1);
+	buf_append_base64(request, tx.data, tx.len);
+	buf_append(request, after, sizeof after - 1);
+	return true;
+}
+
+static uint32_t answered(void *self, uint64_t name, uint16_t http_status, struct bytes body)
+{
+	struct feed *feed = self;
+	struct settle_figures *figures = feed->figures;
+	if (http_status == 200 && memmem(body.data, body.len, "\"code\":0", 8) != NULL) {
+		feed->admitted++;
+		return 0;
+	}
+	if (memmem(body.data, body.len, "mempool is full", 15) != NULL) {
+		CHECK(feed->again_count < RETRIES_MAX);
+		feed->again[feed->again_count++] = name;
+		figures->held_back++;
+		return RETRY_MS;
+	}
+	if (figures->refused++ == 0)
+		snprintf(figures->first_refusal, sizeof figures->first_refusal, "%u %.*s",
+			http_status, (int)(body.len < 200 ? body.len : 200),
+			(const char *)body.data);
+	return 0;
+}
+
+static bool fund(
+	struct hash32 *chain_tag, const struct live_node *node, uint32_t accounts, char fault[256])
+{
+	struct genesis g;
+	if (!live_genesis_read(&g, node, fault))
+		return false;
+	bool ok = true;
+	for (uint32_t i = 0; i < accounts && ok; i++) {
+		struct account_secret secret;
+		struct account_key key;
+		presign_account(&secret, &key, i);
+		struct account_address address = account_address_of(&key);
+		ok = genesis_add_account(&g, &address, amount_of(BALANCE)) == STATUS_OK;
+	}
+	ok = ok && live_genesis_write(node, &g, fault);
+	*chain_tag = g.chain_tag;
+	genesis_fini(&g);
+	return ok;
+}
+
+/* ---- counting, from the blocks ---- */
+
+static int64_t header_ms(const json_t *meta)
+{
+	struct timestamp time = {0, 0};
+	const char *text =
+		json_string_value(json_object_get(json_object_get(meta, "header"), "time"));
+	if (text == NULL || !rfc3339_parse(&time, text, strlen(text)))
+		return -1;
+	return timestamp_ms(time);
+}
+
+static int64_t tip_of(uint16_t port)
+{
+	char fault[256];
+	json_t *status = ask_call(port, "status", NULL, fault);
+	int64_t tip = ask_number(json_object_get(status, "sync_info"), "latest_block_height");
+	json_decref(status);
+	return tip;
+}
+
+struct span {
+	int64_t from_ms; /* times of the first and the last block in the window */
+	int64_t to_ms;
+	uint64_t first_txs; /* the first block's own transactions stand before the span */
+};
+
+static void count_block(struct settle_figures *out, struct span *span, const json_t *meta,
+	const struct load_result *load)
+{
+	int64_t ms = header_ms(meta);
+	if (ms < load->began_unix_ms || ms > load->ended_unix_ms)
+		return;
+	uint64_t txs = (uint64_t)ask_number(meta, "num_txs");
+	out->blocks++;
+	out->committed += txs;
+	if (span->to_ms == 0 || ms > span->to_ms)
+		span->to_ms = ms;
+	if (span->from_ms == 0 || ms < span->from_ms) {
+		span->from_ms = ms;
+		span->first_txs = txs;
+	}
+}
+
+/* Newest first, 20 at a time, until before the window. */
+static bool count_blocks(
+	struct settle_figures *out, uint16_t port, const struct load_result *load, char fault[256])
+{
+	struct span span = {0, 0, 0};
+	bool more = true;
+	for (int64_t top = tip_of(port); top >= 1 && more; top -= 20) {
+		char from[24];
+		char to[24];
+		snprintf(from, sizeof from, "%lld", (long long)(top > 19 ? top - 19 : 1));
+		snprintf(to, sizeof to, "%lld", (long long)top);
+		json_t *page = ask_call(port, "blockchain",
+			json_pack("{s:s,s:s}", "minHeight", from, "maxHeight", to), fault);
+		if (page == NULL)
+			return false;
+		size_t i;
+		json_t *meta;
+		json_array_foreach(json_object_get(page, "block_metas"), i, meta)
+		{
+			count_block(out, &span, meta, load);
+			more = more && header_ms(meta) >= load->began_unix_ms;
+		}
+		json_decref(page);
+	}
+	/* A block's transactions were gathered before its time, so the first one's don't count. */
+	out->committed -= span.first_txs;
+	out->window_s = (double)(span.to_ms - span.from_ms) / 1000;
+	out->committed_per_s = out->window_s > 0 ? (double)out->committed / out->window_s : 0;
+	return true;
+}
+
+static enum status measure(struct settle_figures *out, struct live_node *node,
+	const struct settle_plan *plan, struct feed *feed, char fault[256])
+{
+	const struct load_source source = {feed, next_request, answered};
+	const struct load_plan load_plan = {
+		node->rpc_port, plan->connections, plan->warm_ms, plan->measure_ms};
+	struct load_result load;
+	if (!live_node_start(node, fault))
+		return STATUS_IO;
+	out->ready_ms = node->ready_ms;
+	enum status status = load_run(&load, &load_plan, &source, fault);
+	if (status != STATUS_OK)
+		return status;
+	out->generator_us = load.cpu_us;
+	out->admitted_per_s = (double)load.answered * 1000 / (double)(load.window_ms + 1);
+	out->rss_kb = live_node_rss_kb(node);
+	return count_blocks(out, node->rpc_port, &load, fault) ? STATUS_OK : STATUS_IO;
+}
+
+enum status settle_run(struct settle_figures *out, const struct settle_plan *plan, char fault[256])
+{
+	struct live_node node;
+	struct hash32 chain_tag;
+	struct presigned *txs = NULL;
+	memset(out, 0, sizeof *out);
+	if (!live_node_make(&node, plan->program, plan->dir, "devnet-bench", fault))
+		return STATUS_IO;
+	enum status status = fund(&chain_tag, &node, plan->accounts, fault) ? STATUS_OK : STATUS_IO;
+	uint64_t began = bench_now_ms();
+	if (status == STATUS_OK) {
+		snprintf(fault, 256, "no memory for the signed transfers");
+		status = presigned_new(&txs, &chain_tag, plan->accounts, plan->tx_count, FEE);
+	}
+	out->presign_ms = bench_now_ms() - began;
+	if (status == STATUS_OK) {
+		struct feed *feed = calloc(1, sizeof *feed);
+		CHECK(feed != NULL);
+		feed->txs = txs;
+		feed->figures = out;
+		out->tx_bytes = presigned_view(txs, 0).len;
+		status = measure(out, &node, plan, feed, fault);
+		free(feed);
+	}
+	presigned_free(txs);
+	live_node_kill(&node, SIGTERM);
+	if (status == STATUS_OK)
+		live_node_remove(&node);
+	return status;
+}

@@ -1,0 +1,38 @@
+/* settle: the benchmark of the node itself: a real aitbcd with funded accounts, transfers signed
+ * beforehand, sent as fast as the node takes them, counted from the blocks. Benchmark only. */
+#ifndef TESTS_BENCH_SETTLE_H
+#define TESTS_BENCH_SETTLE_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+struct settle_plan {
+	const char *program; /* aitbcd */
+	const char *dir;     /* the home is made under it */
+	uint32_t accounts;
+	uint32_t connections;
+	uint32_t warm_ms;
+	uint32_t measure_ms;
+	size_t tx_count; /* signed beforehand */
+};
+
+struct settle_figures {
+	double committed_per_s; /* by block times, within the measured window */
+	uint64_t committed;
+	uint64_t blocks;
+	double window_s;
+	double admitted_per_s; /* answers with code 0, on the wall clock */
+	double generator_us;   /* CPU of the generator for each request */
+	uint64_t refused;      /* answers that were no admission; first_refusal says the first */
+	uint64_t held_back;    /* answers "mempool is full": sent again after a pause */
+	char first_refusal[256];
+	size_t tx_bytes;
+	uint64_t ready_ms;
+	long rss_kb; /* of the node, at the end */
+	uint64_t presign_ms;
+};
+
+MUST_USE enum status settle_run(
+	struct settle_figures *out, const struct settle_plan *plan, char fault[256]);
+
+#endif

@@ -1,0 +1,215 @@
+#define _GNU_SOURCE
+#include "tests/live/node.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/live/ask.h"
+
+enum { READY_MS_MAX = 60 * 1000 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint16_t live_free_port(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET};
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	uint16_t port = 0;
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+		getsockname(fd, (struct sockaddr *)&at, &len) == 0)
+		port = ntohs(at.sin_port);
+	if (fd >= 0)
+		close(fd);
+	return port;
+}
+
+/* Starts program with arguments, its output appended to HOME.log. */
+static pid_t spawn(const struct live_node *node, const char *const *arguments)
+{
+	char log[LIVE_PATH_BYTES + 16];
+	snprintf(log, sizeof log, "%s.log", node->home);
+	pid_t pid = fork();
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (fd >= 0) {
+		dup2(fd, 1);
+		dup2(fd, 2);
+	}
+	execv(node->program, (char *const *)(uintptr_t)arguments);
+	_exit(127);
+}
+
+bool live_node_make(struct live_node *node, const char *program, const char *parent,
+	const char *chain_id, char fault[256])
+{
+	memset(node, 0, sizeof *node);
+	snprintf(node->program, sizeof node->program, "%s", program);
+	snprintf(node->home, sizeof node->home, "%s/live-XXXXXX", parent);
+	if (mkdtemp(node->home) == NULL) {
+		snprintf(fault, 256, "%s: %s", node->home, strerror(errno));
+		return false;
+	}
+	size_t len = strlen(node->home);
+	snprintf(node->home + len, sizeof node->home - len, "/home");
+	const char *const arguments[] = {
+		program, "init", "--home", node->home, "--chain-id", chain_id, NULL};
+	int status = 0;
+	pid_t pid = spawn(node, arguments);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+		snprintf(fault, 256, "aitbcd init failed; see %.200s.log", node->home);
+		return false;
+	}
+	node->rpc_port = live_free_port();
+	return node->rpc_port != 0;
+}
+
+static void genesis_path(char out[LIVE_PATH_BYTES + 16], const struct live_node *node)
+{
+	snprintf(out, LIVE_PATH_BYTES + 16, "%s/genesis.json", node->home);
+}
+
+bool live_genesis_read(struct genesis *out, const struct live_node *node, char fault[256])
+{
+	char path[LIVE_PATH_BYTES + 16];
+	struct buf text = {0};
+	genesis_path(path, node);
+	FILE *file = fopen(path, "rb");
+	if (file == NULL) {
+		snprintf(fault, 256, "%.200s: %s", path, strerror(errno));
+		return false;
+	}
+	char chunk[65536];
+	for (size_t n = 1; n > 0;) {
+		n = fread(chunk, 1, sizeof chunk, file);
+		buf_append(&text, chunk, n);
+	}
+	fclose(file);
+	struct genesis_fault why;
+	bool ok = genesis_parse(out, buf_view(&text), GENESIS_APP_SETTLE, &why) == STATUS_OK;
+	if (!ok)
+		snprintf(fault, 256, "%s", why.text);
+	buf_fini(&text);
+	return ok;
+}
+
+bool live_genesis_write(const struct live_node *node, struct genesis *g, char fault[256])
+{
+	char path[LIVE_PATH_BYTES + 16];
+	struct buf text = {0};
+	struct genesis_fault why;
+	if (genesis_seal(g, &why) != STATUS_OK) {
+		snprintf(fault, 256, "%s", why.text);
+		return false;
+	}
+	genesis_write(&text, g);
+	genesis_path(path, node);
+	FILE *file = fopen(path, "wb");
+	bool ok = file != NULL && buf_ok(&text) && fwrite(text.data, 1, text.len, file) == text.len;
+	if (file != NULL)
+		ok = fclose(file) == 0 && ok;
+	if (!ok)
+		snprintf(fault, 256, "%.200s: %s", path, strerror(errno));
+	buf_fini(&text);
+	return ok;
+}
+
+static bool answers_with_a_block(const struct live_node *node)
+{
+	char fault[256];
+	json_t *status = ask_call(node->rpc_port, "status", NULL, fault);
+	bool ready = ask_number(json_object_get(status, "sync_info"), "latest_block_height") >= 1;
+	json_decref(status);
+	return ready;
+}
+
+bool live_node_start(struct live_node *node, char fault[256])
+{
+	char port[16];
+	const char *arguments[16 + LIVE_EXTRA_MAX] = {node->program, "start", "--home", node->home,
+		"--rpc.port", port, "--metrics.enabled", "false"};
+	size_t count = 8;
+	for (size_t i = 0; i < LIVE_EXTRA_MAX && node->extra[i] != NULL; i++)
+		arguments[count++] = node->extra[i];
+	snprintf(port, sizeof port, "%u", node->rpc_port);
+	uint64_t began = now_ms();
+	node->pid = spawn(node, arguments);
+	while (node->pid > 0 && now_ms() - began < READY_MS_MAX) {
+		const struct timespec pause = {0, 2 * 1000 * 1000};
+		if (answers_with_a_block(node)) {
+			node->ready_ms = now_ms() - began;
+			return true;
+		}
+		if (waitpid(node->pid, NULL, WNOHANG) == node->pid) {
+			node->pid = 0;
+			break;
+		}
+		nanosleep(&pause, NULL);
+	}
+	snprintf(fault, 256, "aitbcd %s; see %.200s.log",
+		node->pid == 0 ? "ended at its start" : "didn't become ready", node->home);
+	return false;
+}
+
+bool live_node_kill(struct live_node *node, int signal)
+{
+	if (node->pid <= 0)
+		return false;
+	bool alive = waitpid(node->pid, NULL, WNOHANG) == 0;
+	if (alive) {
+		kill(node->pid, signal);
+		waitpid(node->pid, NULL, 0);
+	}
+	node->pid = 0;
+	return alive;
+}
+
+long live_node_rss_kb(const struct live_node *node)
+{
+	char path[64];
+	char line[256];
+	long kb = -1;
+	snprintf(path, sizeof path, "/proc/%d/status", (int)node->pid);
+	FILE *file = fopen(path, "r");
+	while (file != NULL && fgets(line, sizeof line, file) != NULL)
+		if (strncmp(line, "VmRSS:", 6) == 0)
+			kb = strtol(line + 6, NULL, 10);
+	if (file != NULL)
+		fclose(file);
+	return kb;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)
+{
+	(void)info, (void)kind, (void)at;
+	return remove(path);
+}
+
+void live_node_remove(struct live_node *node)
+{
+	char *end = strrchr(node->home, '/');
+	live_node_kill(node, SIGKILL);
+	if (end == NULL || strncmp(end - 11, "live-", 5) != 0)
+		return;
+	*end = '\0';
+	nftw(node->home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}

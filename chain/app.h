@@ -142,9 +142,11 @@ struct app_vtable {
 	 * a rule. */
 	enum status (*init_chain)(void *self, const struct app_genesis *genesis,
 		struct store_batch *batch, struct hash32 *app_hash);
-	/* The signature and all that is a pure function of the bytes and the chain tag; code 0 is good. Any thread. */
+	/* The signature and all that is a pure function of the bytes and the chain tag; code 0 is
+	 * good. Any thread. */
 	void (*verify)(void *self, struct bytes tx, struct app_verdict *out);
-	/* Everything but the signature, against the last committed state. now_ms: the next block's likely time. */
+	/* Everything but the signature, against the last committed state. now_ms: the next block's
+	 * likely time. */
 	void (*check)(void *self, struct bytes tx, uint64_t now_ms, struct app_check *out);
 	/* The account's committed next sequence and balance, for the mempool to refresh what waits
 	 * after a block. False: the machine has no accounts, or not this one. */

@@ -5,10 +5,12 @@
 
 #include "genesis/numbers.h"
 
-static void set_standards(struct genesis_numbers numbers, void *message)
+static void set_standards(enum genesis_numbers numbers, void *message)
 {
-	for (size_t i = 0; i < numbers.count; i++)
-		genesis_number_set(&numbers.rows[i], message, numbers.rows[i].standard);
+	for (size_t i = 0; i < genesis_number_count(numbers); i++) {
+		struct genesis_number number = genesis_number_at(numbers, i);
+		genesis_number_set(&number, message, number.standard);
+	}
 }
 
 void genesis_init(struct genesis *g, enum genesis_app app)
@@ -24,9 +26,9 @@ void genesis_init(struct genesis *g, enum genesis_app app)
 	g->consensus.evidence_max_bytes = 1024 * 1024;
 	g->consensus.app_version = 1;
 	pb__engine_params__init(&g->engine);
-	set_standards(genesis_engine_numbers(), &g->engine);
+	set_standards(GENESIS_NUMBERS_ENGINE, &g->engine);
 	pb__settle_params__init(&g->params);
-	set_standards(genesis_settle_numbers(), &g->params);
+	set_standards(GENESIS_NUMBERS_SETTLE, &g->params);
 	buf_init(&g->app_state, 0);
 }
 

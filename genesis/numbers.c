@@ -4,34 +4,13 @@
 
 #include "base/check.h"
 #include "chain/proto/settle.pb-c.h"
+#include "chain/settle/params.h"
 
-#define SETTLE(field, standard, least, most)                                                       \
-	{                                                                                          \
-#field, offsetof(Pb__SettleParams, field), sizeof(((Pb__SettleParams *)0)->field), \
-			standard, least, most                                                      \
-	}
 #define ENGINE(field, standard, least, most)                                                       \
 	{                                                                                          \
 #field, offsetof(Pb__EngineParams, field), sizeof(((Pb__EngineParams *)0)->field), \
 			standard, least, most                                                      \
 	}
-
-static const struct genesis_number settle_numbers[] = {
-	SETTLE(min_ttl_ms, 1000, 100, 3600000),
-	SETTLE(max_ttl_ms, 2592000000, 60000, 32000000000),
-	SETTLE(max_lease_ms, 86400000, 1000, 2600000000),
-	SETTLE(max_attempts, 20, 1, 100),
-	SETTLE(min_reward, 1000, 1, 1000000000000),
-	SETTLE(max_open_jobs_per_client, 10000, 1, 1000000),
-	SETTLE(review_ms, 600000, 1000, 2600000000),
-	SETTLE(cancel_grace_ms, 10000, 100, 3600000),
-	SETTLE(base_fee, 100, 0, 1000000000),
-	SETTLE(fee_per_byte, 1, 0, 1000000),
-	SETTLE(min_account_amount, 1000, 1, 1000000000),
-	SETTLE(max_coordinator_ppm, 200000, 0, 1000000),
-	SETTLE(expiries_per_block, 1000, 1, 100000),
-	SETTLE(unit_slack_ms, 500, 0, 60000),
-};
 
 static const struct genesis_number engine_numbers[] = {
 	ENGINE(heartbeat_ms, 5000, 100, 60000),
@@ -40,18 +19,28 @@ static const struct genesis_number engine_numbers[] = {
 	ENGINE(message_delay_ms, 2000, 1, 60000),
 };
 
-struct genesis_numbers genesis_settle_numbers(void)
+static struct genesis_number settle_number(const struct settle_param *param)
 {
-	struct genesis_numbers numbers = {
-		settle_numbers, sizeof settle_numbers / sizeof settle_numbers[0]};
-	return numbers;
+	struct genesis_number number = {param->name, param->offset,
+		param->is_u32 ? sizeof(uint32_t) : sizeof(uint64_t), param->preset, param->min,
+		param->max};
+	return number;
 }
 
-struct genesis_numbers genesis_engine_numbers(void)
+size_t genesis_number_count(enum genesis_numbers numbers)
 {
-	struct genesis_numbers numbers = {
-		engine_numbers, sizeof engine_numbers / sizeof engine_numbers[0]};
-	return numbers;
+	size_t count = sizeof engine_numbers / sizeof engine_numbers[0];
+	if (numbers == GENESIS_NUMBERS_SETTLE)
+		settle_param_table(&count);
+	return count;
+}
+
+struct genesis_number genesis_number_at(enum genesis_numbers numbers, size_t index)
+{
+	size_t count;
+	CHECK(index < genesis_number_count(numbers));
+	return numbers == GENESIS_NUMBERS_SETTLE ? settle_number(&settle_param_table(&count)[index])
+						 : engine_numbers[index];
 }
 
 uint64_t genesis_number_get(const struct genesis_number *number, const void *message)

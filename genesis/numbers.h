@@ -1,11 +1,18 @@
 /* numbers: the bounded integers of a genesis document as data [protocol 8]: name, place, default,
- * range. One table each for settlement and engine parameters, read by defaults, parser, rules and
- * writer alike. Internal to genesis/. Pure; cannot fail. */
+ * range. Settlement's are chain/settle/params.h's own table; the engine's stand here. Defaults,
+ * parser, rules and writer all read them through this door. Internal to genesis/. Pure; cannot
+ * fail. */
 #ifndef GENESIS_NUMBERS_H
 #define GENESIS_NUMBERS_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+enum genesis_numbers {
+	GENESIS_NUMBERS_SETTLE, /* fields of Pb__SettleParams */
+	GENESIS_NUMBERS_ENGINE /* of Pb__EngineParams; not pace and interval_ms, whose rule hangs on
+				  pace */
+};
 
 struct genesis_number {
 	const char *name;
@@ -16,15 +23,8 @@ struct genesis_number {
 	uint64_t most;
 };
 
-struct genesis_numbers {
-	const struct genesis_number *rows;
-	size_t count;
-};
-
-/* Fields of Pb__SettleParams. */
-struct genesis_numbers genesis_settle_numbers(void);
-/* Fields of Pb__EngineParams but pace and interval_ms, whose rule hangs on pace. */
-struct genesis_numbers genesis_engine_numbers(void);
+size_t genesis_number_count(enum genesis_numbers numbers);
+struct genesis_number genesis_number_at(enum genesis_numbers numbers, size_t index);
 
 uint64_t genesis_number_get(const struct genesis_number *number, const void *message);
 /* value must fit the field's width. */

@@ -121,16 +121,16 @@ static void read_u64(struct reader *r, const json_t *object, const char *name, u
 }
 
 static void read_numbers(
-	struct reader *r, const json_t *object, struct genesis_numbers numbers, void *message)
+	struct reader *r, const json_t *object, enum genesis_numbers numbers, void *message)
 {
-	for (size_t i = 0; i < numbers.count; i++) {
-		const struct genesis_number *row = &numbers.rows[i];
-		uint64_t value = genesis_number_get(row, message);
-		read_u64(r, object, row->name, &value);
-		if (row->width == sizeof(uint32_t) && value > UINT32_MAX)
-			refuse(r, row->name, "too large");
+	for (size_t i = 0; i < genesis_number_count(numbers); i++) {
+		struct genesis_number number = genesis_number_at(numbers, i);
+		uint64_t value = genesis_number_get(&number, message);
+		read_u64(r, object, number.name, &value);
+		if (number.width == sizeof(uint32_t) && value > UINT32_MAX)
+			refuse(r, number.name, "too large");
 		else
-			genesis_number_set(row, message, value);
+			genesis_number_set(&number, message, value);
 	}
 }
 
@@ -249,7 +249,7 @@ static void read_engine(struct reader *r, struct genesis *g, const json_t *docum
 		return;
 	enter(r, "engine.");
 	only(r, engine, fields);
-	read_numbers(r, engine, genesis_engine_numbers(), &g->engine);
+	read_numbers(r, engine, GENESIS_NUMBERS_ENGINE, &g->engine);
 	const char *pace = read_text(r, engine, "pace", false);
 	if (pace != NULL && strcmp(pace, "interval") == 0) {
 		g->engine.pace = GENESIS_PACE_INTERVAL;
@@ -387,18 +387,18 @@ static void read_settle_state(struct reader *r, struct genesis *g, const json_t 
 {
 	static const char *const fields[] = {
 		"params", "treasury", "accounts", "operators", "coordinators", NULL};
-	const struct genesis_numbers numbers = genesis_settle_numbers();
 	enter(r, "app_state.");
 	only(r, state, fields);
 	const json_t *params = json_object_get(state, "params");
 	if (params != NULL) {
 		const char *names[32] = {NULL};
-		CHECK(numbers.count < sizeof names / sizeof names[0]);
-		for (size_t i = 0; i < numbers.count; i++)
-			names[i] = numbers.rows[i].name;
+		size_t count = genesis_number_count(GENESIS_NUMBERS_SETTLE);
+		CHECK(count < sizeof names / sizeof names[0]);
+		for (size_t i = 0; i < count; i++)
+			names[i] = genesis_number_at(GENESIS_NUMBERS_SETTLE, i).name;
 		enter(r, "app_state.params.");
 		only(r, params, names);
-		read_numbers(r, params, numbers, &g->params);
+		read_numbers(r, params, GENESIS_NUMBERS_SETTLE, &g->params);
 	}
 	enter(r, "app_state.");
 	if (json_object_get(state, "treasury") != NULL) {

@@ -34,23 +34,23 @@ static bool chain_id_fits(const struct genesis *g, struct genesis_fault *fault)
 	return true;
 }
 
-static bool numbers_fit(struct genesis_numbers numbers, const void *message, const char *path,
+static bool numbers_fit(enum genesis_numbers numbers, const void *message, const char *path,
 	struct genesis_fault *fault)
 {
-	for (size_t i = 0; i < numbers.count; i++) {
-		const struct genesis_number *row = &numbers.rows[i];
-		uint64_t value = genesis_number_get(row, message);
-		if (value < row->least || value > row->most)
-			return broken(fault, "%s.%s: %llu is outside %llu to %llu", path, row->name,
-				(unsigned long long)value, (unsigned long long)row->least,
-				(unsigned long long)row->most);
+	for (size_t i = 0; i < genesis_number_count(numbers); i++) {
+		struct genesis_number number = genesis_number_at(numbers, i);
+		uint64_t value = genesis_number_get(&number, message);
+		if (value < number.least || value > number.most)
+			return broken(fault, "%s.%s: %llu is outside %llu to %llu", path,
+				number.name, (unsigned long long)value,
+				(unsigned long long)number.least, (unsigned long long)number.most);
 	}
 	return true;
 }
 
 static bool engine_fits(const struct genesis *g, struct genesis_fault *fault)
 {
-	if (!numbers_fit(genesis_engine_numbers(), &g->engine, "engine", fault))
+	if (!numbers_fit(GENESIS_NUMBERS_ENGINE, &g->engine, "engine", fault))
 		return false;
 	uint64_t interval_ms = g->engine.interval_ms;
 	if (g->engine.pace == GENESIS_PACE_INTERVAL)
@@ -229,7 +229,7 @@ static bool coordinators_fit(struct genesis *g, struct genesis_fault *fault)
 
 static bool app_state_fits(struct genesis *g, struct genesis_fault *fault)
 {
-	if (!numbers_fit(genesis_settle_numbers(), &g->params, "app_state.params", fault))
+	if (!numbers_fit(GENESIS_NUMBERS_SETTLE, &g->params, "app_state.params", fault))
 		return false;
 	if (g->params.min_ttl_ms > g->params.max_ttl_ms)
 		return broken(fault, "app_state.params.min_ttl_ms: over max_ttl_ms");

@@ -28,14 +28,14 @@ static void put_address_member(
 	put_text_member(out, name, text);
 }
 
-static void put_numbers(struct buf *out, struct genesis_numbers numbers, const void *message)
+static void put_numbers(struct buf *out, enum genesis_numbers numbers, const void *message)
 {
-	for (size_t i = 0; i < numbers.count; i++) {
-		const struct genesis_number *row = &numbers.rows[i];
-		uint64_t value = genesis_number_get(row, message);
+	for (size_t i = 0; i < genesis_number_count(numbers); i++) {
+		struct genesis_number number = genesis_number_at(numbers, i);
+		uint64_t value = genesis_number_get(&number, message);
 		buf_append_text(out, i == 0 ? "\n" : ",\n");
-		json_put_key(out, row->name);
-		if (row->width == sizeof(uint32_t))
+		json_put_key(out, number.name);
+		if (number.width == sizeof(uint32_t))
 			json_put_u64(out, value);
 		else
 			json_put_u64_text(out, value);
@@ -64,7 +64,7 @@ static void put_engine(struct buf *out, const Pb__EngineParams *engine)
 {
 	bool interval = engine->pace == GENESIS_PACE_INTERVAL;
 	buf_append_text(out, "\"engine\":{");
-	put_numbers(out, genesis_engine_numbers(), engine);
+	put_numbers(out, GENESIS_NUMBERS_ENGINE, engine);
 	buf_append_text(out, ",\n");
 	put_text_member(out, "pace", interval ? "interval" : "instant");
 	buf_append_text(out, ",\n");
@@ -117,7 +117,7 @@ static void put_coordinator(struct buf *out, const struct genesis_coordinator *r
 static void put_settle_state(struct buf *out, const struct genesis *g)
 {
 	buf_append_text(out, "{\n\"params\":{");
-	put_numbers(out, genesis_settle_numbers(), &g->params);
+	put_numbers(out, GENESIS_NUMBERS_SETTLE, &g->params);
 	buf_append_text(out, "},\n");
 	put_address_member(out, "treasury", &g->treasury);
 	buf_append_text(out, ",\n\"accounts\":[");

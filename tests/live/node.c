@@ -66,7 +66,7 @@ bool live_node_make(struct live_node *node, const char *program, const char *par
 	snprintf(node->program, sizeof node->program, "%s", program);
 	snprintf(node->home, sizeof node->home, "%s/live-XXXXXX", parent);
 	if (mkdtemp(node->home) == NULL) {
-		snprintf(fault, 256, "%s: %s", node->home, strerror(errno));
+		snprintf(fault, 256, "%.200s: %s", node->home, strerror(errno));
 		return false;
 	}
 	size_t len = strlen(node->home);

@@ -73,8 +73,9 @@ enum {
 	RPC_BATCH_MAX = 10,
 	RPC_COMMIT_WAIT_MS = 10 * 1000,
 	RPC_PAGE_MAX = 100,
-	RPC_BATCH_REPLY_BYTES_MAX = 10 * 1000 * 1000, /* after which a batch's other calls are refused */
-	RPC_ARENA_BYTES_MAX = 32 * 1024 * 1024,       /* decoded rows of one call */
+	RPC_BATCH_REPLY_BYTES_MAX =
+		10 * 1000 * 1000,               /* after which a batch's other calls are refused */
+	RPC_ARENA_BYTES_MAX = 32 * 1024 * 1024, /* decoded rows of one call */
 	RPC_GENESIS_CHUNK_BYTES = 16 * 1024 * 1024,
 	RPC_BLOCKCHAIN_MAX = 20
 };

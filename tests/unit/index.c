@@ -1,0 +1,290 @@
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "chain/index.h"
+#include "chain/store_mem.h"
+
+static int begin(void **state)
+{
+	struct store *store = calloc(1, sizeof *store);
+
+	assert_int_equal(store_mem_open(store), STATUS_OK);
+	*state = store;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct store *store = *state;
+
+	store_close(store);
+	free(store);
+	return 0;
+}
+
+static struct account_address address_of(uint8_t name)
+{
+	struct account_address address;
+
+	memset(address.b, name, sizeof address.b);
+	return address;
+}
+
+static void put(struct store *store, int64_t height, const struct app_result *result)
+{
+	struct store_batch batch;
+
+	store_batch_init(&batch);
+	assert_int_equal(index_put(&batch, height, result), STATUS_OK);
+	assert_int_equal(store_write(store, &batch, true), STATUS_OK);
+	store_batch_fini(&batch);
+}
+
+static void put_touch(struct store *store, int64_t height, uint32_t tx_index, uint8_t name)
+{
+	struct app_touch touch = {tx_index, address_of(name)};
+	struct app_result result = {.touches = &touch, .touch_count = 1};
+
+	put(store, height, &result);
+}
+
+static void put_event(struct store *store, int64_t height, uint32_t tx_index, const char *type,
+	const char *key, const char *value, bool index)
+{
+	struct app_event_attribute attribute = {key, value, index};
+	struct app_event event = {tx_index, type, &attribute, 1};
+	struct app_result result = {.events = &event, .event_count = 1};
+
+	put(store, height, &result);
+}
+
+/* What is left of a walk, as "height.index ..."; takes the iterator. At most `most` places. */
+static const char *walk(struct index_iterator *it, size_t most)
+{
+	static char out[1024];
+	struct tx_place place;
+	enum status status = STATUS_OK;
+	size_t len = 0;
+
+	out[0] = '\0';
+	while (most-- > 0 && (status = index_next(it, &place)) == STATUS_OK) {
+		const char *gap = len > 0 ? " " : "";
+
+		if (place.index == APP_EVENT_OF_BLOCK)
+			len += (size_t)snprintf(out + len, sizeof out - len, "%s%" PRId64 ".block",
+				gap, place.height);
+		else
+			len += (size_t)snprintf(out + len, sizeof out - len,
+				"%s%" PRId64 ".%" PRIu32, gap, place.height, place.index);
+	}
+	assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
+	index_iterator_fini(it);
+	return out;
+}
+
+static const char *account(struct store *store, uint8_t name, struct index_span span)
+{
+	struct account_address address = address_of(name);
+	struct index_iterator it;
+
+	assert_int_equal(index_account(&it, store, NULL, &address, span), STATUS_OK);
+	return walk(&it, SIZE_MAX);
+}
+
+static const char *event(struct store *store, const char *key, struct bytes value)
+{
+	struct index_iterator it;
+
+	assert_int_equal(
+		index_event(&it, store, NULL, key, value, index_span_of(0, INT64_MAX, false)),
+		STATUS_OK);
+	return walk(&it, SIZE_MAX);
+}
+
+static void a_plain_transfer_writes_two_rows(void **state)
+{
+	static const struct app_event_attribute attributes[] = {
+		{"sender", "ait1sender", true},
+		{"recipient", "ait1recipient", true},
+		{"amount", "250000", false},
+	};
+	static const struct app_event event_of_it = {0, "transfer", attributes, 3};
+	struct app_touch touches[3] = {{0, address_of(1)}, {0, address_of(2)}, {0, address_of(1)}};
+	struct app_result result = {
+		.events = &event_of_it, .event_count = 1, .touches = touches, .touch_count = 3};
+	struct store_batch batch;
+	struct store_op op;
+	size_t at = 0;
+
+	(void)state;
+	store_batch_init(&batch);
+	assert_int_equal(index_put(&batch, 5, &result), STATUS_OK);
+	assert_int_equal(batch.count, 2); /* and one in STORE_TXS, by blocks_put */
+	while (store_batch_next(&batch, &at, &op))
+		assert_int_equal(op.family, STORE_ACCOUNTS);
+	store_batch_fini(&batch);
+}
+
+static void an_account_has_one_row_per_transaction_that_touches_it(void **state)
+{
+	enum { COUNT = 3000 };
+	struct store *store = *state;
+	static struct app_touch touches[COUNT];
+	struct app_result result = {.touches = touches, .touch_count = COUNT};
+	struct store_batch batch;
+
+	for (uint32_t i = 0; i < COUNT; i++)
+		touches[i] = (struct app_touch){
+			i % 3 == 2 ? APP_EVENT_OF_BLOCK : i % 3, address_of((uint8_t)(i % 50))};
+	store_batch_init(&batch);
+	assert_int_equal(index_put(&batch, 1, &result), STATUS_OK);
+	assert_int_equal(batch.count, 3 * 50);
+	assert_int_equal(store_write(store, &batch, true), STATUS_OK);
+	store_batch_fini(&batch);
+	assert_string_equal(
+		account(store, 7, index_span_of(0, INT64_MAX, false)), "1.0 1.1 1.block");
+}
+
+static void history_is_walked_from_either_end_and_within_heights(void **state)
+{
+	struct store *store = *state;
+	static const struct {
+		int64_t from, to;
+		bool newest_first;
+		const char *expected;
+	} table[] = {
+		{0, INT64_MAX, false, "1.0 3.2 3.9 256.0 70000.1"},
+		{0, INT64_MAX, true, "70000.1 256.0 3.9 3.2 1.0"},
+		{-5, 3, false, "1.0 3.2 3.9"},
+		{2, 256, true, "256.0 3.9 3.2"},
+		{3, 3, false, "3.2 3.9"},
+		{4, 255, false, ""},
+		{9, 2, false, ""},
+		{1, -1, true, ""},
+		{0, INT64_MIN, true, ""},
+	};
+
+	put_touch(store, 70000, 1, 4);
+	put_touch(store, 1, 0, 4);
+	put_touch(store, 3, 9, 4);
+	put_touch(store, 3, 2, 4);
+	put_touch(store, 256, 0, 4);
+	put_touch(store, 3, 3, 3);
+	put_touch(store, 3, 4, 5);
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		assert_string_equal(
+			account(store, 4,
+				index_span_of(table[i].from, table[i].to, table[i].newest_first)),
+			table[i].expected);
+}
+
+static void a_cursor_goes_on_after_the_last_one_seen(void **state)
+{
+	struct store *store = *state;
+
+	for (int64_t height = 1; height <= 5; height++) {
+		put_touch(store, height, 0, 4);
+		put_touch(store, height, APP_EVENT_OF_BLOCK, 4);
+	}
+	for (int newest_first = 0; newest_first < 2; newest_first++) {
+		struct index_span whole = index_span_of(0, INT64_MAX, newest_first != 0),
+				  span = whole;
+		struct account_address address = address_of(4);
+		struct index_iterator it;
+		struct tx_place place;
+		char pages[256] = "";
+
+		for (;;) { /* a page of one */
+			assert_int_equal(
+				index_account(&it, store, NULL, &address, span), STATUS_OK);
+			if (index_next(&it, &place) != STATUS_OK)
+				break;
+			index_iterator_fini(&it);
+			assert_int_equal(
+				index_account(&it, store, NULL, &address, span), STATUS_OK);
+			strcat(strcat(pages, pages[0] ? " " : ""), walk(&it, 1));
+			span = index_span_after(span, place);
+		}
+		index_iterator_fini(&it);
+		assert_string_equal(pages, account(store, 4, whole));
+		assert_string_equal(account(store, 4, span), "");
+	}
+}
+
+static void an_event_is_found_by_its_exact_value_only(void **state)
+{
+	struct store *store = *state;
+
+	put_event(store, 2, 1, "app", "key", "a", true);
+	put_event(store, 1, 0, "app", "key", "a", true);
+	put_event(store, 2, 2, "app", "key", "ab", true);
+	put_event(store, 2, 3, "app", "key", "", true);
+	put_event(store, 2, 4, "app", "key2", "a", true);
+	put_event(store, 2, 5, "app", "hidden", "a", false);
+	put_event(store, 9, APP_EVENT_OF_BLOCK, "app", "key", "a", true);
+	assert_string_equal(event(store, "app.key", bytes_of_text("a")), "1.0 2.1 9.block");
+	assert_string_equal(event(store, "app.key", bytes_of_text("ab")), "2.2");
+	assert_string_equal(event(store, "app.key", bytes_of_text("")), "2.3");
+	assert_string_equal(event(store, "app.key", bytes_of_text("b")), "");
+	assert_string_equal(event(store, "app.ke", bytes_of_text("a")), "");
+	assert_string_equal(event(store, "app.hidden", bytes_of_text("a")), "");
+	assert_string_equal(event(store, "app.key", bytes_view("a\0", 2)), "");
+	assert_string_equal(event(store, "app.key", bytes_view("\0", 1)), "");
+}
+
+static void all_values_of_a_key_are_walked_in_their_order(void **state)
+{
+	struct store *store = *state;
+	struct index_iterator it;
+	struct tx_place place;
+	struct bytes value;
+	struct buf seen;
+
+	put_event(store, 2, 0, "app", "key", "b", true);
+	put_event(store, 1, 0, "app", "key", "b", true);
+	put_event(store, 3, 0, "app", "key", "", true);
+	put_event(store, 4, 0, "app", "key", "ab", true);
+	put_event(store, 5, 0, "app", "key2", "x", true);
+	put_event(store, 5, 0, "app", "kex", "x", true);
+	buf_init(&seen, 0);
+	assert_int_equal(index_event_values(&it, store, NULL, "app.key"), STATUS_OK);
+	while (index_next_value(&it, &value, &place) == STATUS_OK) {
+		buf_append_view(&seen, value);
+		buf_appendf(&seen, "@%" PRId64 " ", place.height);
+	}
+	index_iterator_fini(&it);
+	assert_string_equal(buf_text(&seen), "@3 ab@4 b@1 b@2 ");
+	buf_fini(&seen);
+}
+
+static void only_what_history_says_is_derived(void **state)
+{
+	(void)state;
+	assert_true(index_event_is_derived("transfer", "sender"));
+	assert_true(index_event_is_derived("transfer", "recipient"));
+	assert_false(index_event_is_derived("transfer", "amount"));
+	assert_false(index_event_is_derived("job", "sender"));
+}
+
+#define STORE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_plain_transfer_writes_two_rows),
+		STORE(an_account_has_one_row_per_transaction_that_touches_it),
+		STORE(history_is_walked_from_either_end_and_within_heights),
+		STORE(a_cursor_goes_on_after_the_last_one_seen),
+		STORE(an_event_is_found_by_its_exact_value_only),
+		STORE(all_values_of_a_key_are_walked_in_their_order),
+		cmocka_unit_test(only_what_history_says_is_derived),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,20 @@
+/* chain_view: fills rpc's port (rpc/view.h) from the driver, the mempool and the genesis document.
+ */
+#ifndef NODE_CHAIN_VIEW_H
+#define NODE_CHAIN_VIEW_H
+
+#include "node/driver.h"
+#include "rpc/view.h"
+
+struct chain_view {
+	struct view view; /* what rpc gets */
+	struct view_identity identity;
+	struct driver *driver;
+	struct mempool *mempool;
+};
+
+/* identity's texts must outlive it. */
+void chain_view_init(struct chain_view *out, const struct view_identity *identity,
+	struct driver *driver, struct mempool *mempool, struct store *store, const struct app *app);
+
+#endif

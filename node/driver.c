@@ -1,0 +1,436 @@
+#include "node/driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/clock.h"
+#include "node/waits.h"
+#include "node/workers.h"
+
+enum { INPUTS_START = 1024 };
+
+/* One transaction between its arrival and the end of its admission; the ticket is its slot. */
+struct submission {
+	uint8_t *raw;
+	size_t raw_len;
+	view_submit_done *done;
+	void *ctx;
+	uint32_t next_free;
+};
+
+struct driver {
+	struct driver_config config;
+	struct replica *replica;
+	struct disk disk;
+	bool sync_wanted; /* a barrier stands before the next deed that others can see */
+	struct workers *workers;
+	struct event *tick;
+	uint64_t tick_ms;             /* armed for; UINT64_MAX: not armed */
+	struct replica_input *inputs; /* a ring */
+	size_t input_first, input_count, input_cap;
+	struct replica_effects effects;
+	bool pumping;
+	struct submission *submissions;
+	uint32_t free_submission;
+	size_t submission_count;
+	struct waits waits;
+	struct driver_counts counts;
+	bool stop_told;
+};
+
+static void pump(struct driver *d);
+
+static void stop(struct driver *d, const char *what, enum status status)
+{
+	if (d->stop_told)
+		return;
+	d->stop_told = true;
+	char why[NODE_FAULT_BYTES];
+	snprintf(why, sizeof why, "%s: %s", what, status_text(status));
+	log_event(d->config.replica.log, LOG_BROKEN, "node_stops reason=\"%s\"", why);
+	d->config.stopped(d->config.ctx, why);
+}
+
+/* ---- inputs wait here for their turn ---- */
+
+static void put_input(struct driver *d, const struct replica_input *in)
+{
+	if (d->input_count == d->input_cap) {
+		size_t cap = d->input_cap ? d->input_cap * 2 : INPUTS_START;
+		struct replica_input *inputs = calloc(cap, sizeof *inputs);
+		CHECK(inputs); /* an answer that is lost would leave its question open for ever */
+		for (size_t i = 0; i < d->input_count; i++)
+			inputs[i] = d->inputs[(d->input_first + i) % d->input_cap];
+		free(d->inputs);
+		d->inputs = inputs;
+		d->input_cap = cap;
+		d->input_first = 0;
+	}
+	d->inputs[(d->input_first + d->input_count++) % d->input_cap] = *in;
+}
+
+static struct replica_input take_input(struct driver *d)
+{
+	struct replica_input in = d->inputs[d->input_first];
+	d->input_first = (d->input_first + 1) % d->input_cap;
+	d->input_count--;
+	return in;
+}
+
+/* ---- effects ---- */
+
+static bool synced(struct driver *d)
+{
+	if (!d->sync_wanted)
+		return true;
+	d->sync_wanted = false;
+	d->counts.log_syncs++;
+	enum status status = disk_log_sync(&d->disk);
+	if (status != STATUS_OK)
+		stop(d, "the consensus log", status);
+	return status == STATUS_OK;
+}
+
+static void do_sign(struct driver *d, const struct replica_effect *e)
+{
+	struct replica_input answer = {.kind = REPLICA_SIGNED};
+	struct fence_record record = e->u.fence;
+	enum status status = STATUS_OK;
+	switch (fence_ask(&d->disk.fence, &record)) {
+	case FENCE_SIGN:
+		d->counts.fence_writes++;
+		status = disk_fence_write(&d->disk, &record);
+		break;
+	case FENCE_AGAIN: break;
+	case FENCE_REFUSE: answer.u.sign.refused = true; break;
+	}
+	if (status != STATUS_OK) {
+		stop(d, "the fence", status);
+		return;
+	}
+	if (!answer.u.sign.refused)
+		validator_sign(&answer.u.sign.signature, &d->config.secret, e->bytes);
+	put_input(d, &answer);
+}
+
+static void do_verify(struct driver *d, const struct replica_effect *e)
+{
+	const struct submission *s = &d->submissions[e->u.tx.ticket];
+	struct verify_job job = {
+		.ticket = e->u.tx.ticket,
+		.raw = bytes_view(s->raw, s->raw_len),
+		.hash = e->u.tx.hash,
+	};
+	CHECK(workers_verify(d->workers, &job) == STATUS_OK); /* SUBMISSIONS_MAX bounds them */
+}
+
+static enum view_admission admission_of(enum mempool_outcome outcome)
+{
+	switch (outcome) {
+	case MEMPOOL_OK:
+	case MEMPOOL_REFUSED: return VIEW_ADMITTED;
+	case MEMPOOL_KNOWN: return VIEW_KNOWN;
+	case MEMPOOL_FULL: return VIEW_FULL;
+	case MEMPOOL_TOO_LARGE: return VIEW_TOO_LARGE;
+	}
+	return VIEW_FULL;
+}
+
+static void do_tx_done(struct driver *d, const struct replica_effect *e)
+{
+	struct submission *s = &d->submissions[e->u.tx.ticket];
+	view_submit_done *done = s->done;
+	void *ctx = s->ctx;
+	struct view_submitted outcome = {
+		.admission = admission_of(e->u.tx.verdict.outcome),
+		.hash = e->u.tx.hash,
+		.verdict = e->u.tx.verdict.verdict,
+	};
+	free(s->raw);
+	s->raw = NULL;
+	s->next_free = d->free_submission;
+	d->free_submission = (uint32_t)e->u.tx.ticket;
+	d->submission_count--;
+	done(ctx, &outcome);
+}
+
+static void do_apply(struct driver *d, struct apply_job *job)
+{
+	apply_run(job);
+	struct replica_input answer = {.kind = REPLICA_APPLIED};
+	answer.u.job = job;
+	put_input(d, &answer);
+}
+
+static void do_committed(struct driver *d, const struct replica_effect *e)
+{
+	d->counts.blocks++;
+	d->counts.txs += e->u.committed.tx_count;
+	const uint8_t *hashes = e->bytes.data;
+	for (size_t i = 0; d->waits.count > 0 && i < e->u.committed.tx_count; i++) {
+		struct hash32 hash;
+		memcpy(hash.b, hashes + i * sizeof hash.b, sizeof hash.b);
+		waits_included(&d->waits, &hash, e->u.committed.height, (uint32_t)i);
+	}
+}
+
+static void do_effect(struct driver *d, const struct replica_effect *e)
+{
+	switch (e->kind) { /* lint: dispatch */
+	case REPLICA_LOG: disk_log_append(&d->disk, e->bytes); break;
+	case REPLICA_LOG_SYNC: d->sync_wanted = true; break;
+	case REPLICA_LOG_RESET:
+		d->sync_wanted = false;
+		if (disk_log_reset(&d->disk) != STATUS_OK)
+			stop(d, "the consensus log", STATUS_IO);
+		break;
+	case REPLICA_SIGN:
+		if (synced(d))
+			do_sign(d, e);
+		break;
+	case REPLICA_SEND: break; /* a chain of one has nobody to tell */
+	case REPLICA_VERIFY_TX: do_verify(d, e); break;
+	case REPLICA_TX_DONE: do_tx_done(d, e); break;
+	case REPLICA_APPLY:
+		if (e->u.job->kind != APPLY_WRITE || synced(d))
+			do_apply(d, e->u.job);
+		break;
+	case REPLICA_COMMITTED: do_committed(d, e); break;
+	}
+}
+
+static void do_effects(struct driver *d)
+{
+	for (size_t i = 0; i < d->effects.count && !d->stop_told; i++)
+		do_effect(d, &d->effects.items[i]);
+	d->effects.count = 0;
+}
+
+static void arm_tick(struct driver *d)
+{
+	struct replica_now now = clock_now();
+	uint64_t next = replica_next_ms(d->replica, now);
+	uint64_t wait = waits_next_ms(&d->waits);
+	next = wait < next ? wait : next;
+	if (next == d->tick_ms)
+		return;
+	d->tick_ms = next;
+	if (next == UINT64_MAX) {
+		evtimer_del(d->tick);
+		return;
+	}
+	uint64_t delay_ms = next > now.steady_ms ? next - now.steady_ms : 0;
+	struct timeval delay = {(time_t)(delay_ms / 1000), (suseconds_t)(delay_ms % 1000 * 1000)};
+	evtimer_add(d->tick, &delay);
+}
+
+static void pump(struct driver *d)
+{
+	if (d->pumping)
+		return;
+	d->pumping = true;
+	while (d->input_count > 0 && !d->stop_told) {
+		struct replica_input in = take_input(d);
+		replica_step(d->replica, &in, clock_now(), &d->effects);
+		do_effects(d);
+	}
+	if (!d->stop_told && disk_log_push(&d->disk) != STATUS_OK)
+		stop(d, "the consensus log", STATUS_IO);
+	if (replica_stopped(d->replica))
+		stop(d, replica_stopped(d->replica), STATUS_IO);
+	d->pumping = false;
+	if (!d->stop_told)
+		arm_tick(d);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	struct driver *d = arg;
+	d->tick_ms = UINT64_MAX;
+	waits_expire(&d->waits, clock_steady_ms());
+	struct replica_input in = {.kind = REPLICA_TICK};
+	put_input(d, &in);
+	pump(d);
+}
+
+static void on_verified(void *ctx, const struct verify_job *job)
+{
+	struct driver *d = ctx;
+	struct replica_input in = {.kind = REPLICA_TX_VERIFIED};
+	in.u.tx.ticket = job->ticket;
+	in.u.tx.raw = job->raw;
+	in.u.tx.hash = job->hash;
+	in.u.tx.verdict = &job->verdict;
+	put_input(d, &in);
+	pump(d);
+}
+
+/* ---- life ---- */
+
+/* With one validator nobody else can say what time it is: a clock that disagrees with the chain
+ * needs the operator's word. */
+static enum status check_clock(const struct driver_config *config, const struct chain_head *head,
+	char fault[NODE_FAULT_BYTES])
+{
+	static const int64_t AHEAD_MS_MAX = (int64_t)30 * 24 * 3600 * 1000;
+	if (config->clock_unchecked || head->validators.count != 1 ||
+		head->height < head->initial_height)
+		return STATUS_OK;
+	int64_t ahead_ms = timestamp_ms(clock_now().wall) - timestamp_ms(head->time);
+	if (ahead_ms >= 0 && ahead_ms <= AHEAD_MS_MAX)
+		return STATUS_OK;
+	snprintf(fault, NODE_FAULT_BYTES,
+		"this machine's clock is %lld s %s the last block; if it is right, start with "
+		"--clock.unchecked true",
+		(long long)((ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000),
+		ahead_ms < 0 ? "behind" : "ahead of");
+	return STATUS_REFUSED;
+}
+
+static enum status recover(struct driver *d, char fault[NODE_FAULT_BYTES])
+{
+	struct buf log;
+	buf_init(&log, 0);
+	size_t good = 0;
+	enum status status = disk_log_read(&d->disk, &log, fault);
+	if (status == STATUS_OK)
+		status = replica_recover(d->replica, buf_view(&log), &d->disk.fence, clock_now(),
+			&d->effects, &good, fault);
+	if (status == STATUS_OK)
+		status = disk_log_cut(&d->disk, good);
+	buf_fini(&log);
+	return status;
+}
+
+static enum status start(struct driver *d, char fault[NODE_FAULT_BYTES])
+{
+	const struct driver_config *config = &d->config;
+	enum status status = replica_new(&d->replica, &config->replica, fault);
+	if (status != STATUS_OK)
+		return status;
+	const struct chain_head *head = replica_head(d->replica);
+	status = check_clock(config, head, fault);
+	if (status != STATUS_OK)
+		return status;
+	bool used = head->height >= head->initial_height;
+	status = disk_open(&d->disk, config->home, used, fault);
+	if (status != STATUS_OK)
+		return status;
+	snprintf(fault, NODE_FAULT_BYTES, "memory for the driver");
+	d->submissions = calloc(SUBMISSIONS_MAX, sizeof *d->submissions);
+	d->tick = evtimer_new(config->loop, on_tick, d);
+	if (!d->submissions || !d->tick)
+		return STATUS_NO_MEMORY;
+	for (uint32_t i = 0; i < SUBMISSIONS_MAX; i++)
+		d->submissions[i].next_free = i + 1;
+	status = workers_new(&d->workers, config->loop, &d->config.replica.app,
+		config->verify_threads, on_verified, d);
+	if (status != STATUS_OK)
+		return status;
+	status = recover(d, fault);
+	if (status != STATUS_OK)
+		return status;
+	d->pumping = true;
+	do_effects(d);
+	d->pumping = false;
+	pump(d);
+	return STATUS_OK;
+}
+
+enum status driver_new(
+	struct driver **out, const struct driver_config *config, char fault[NODE_FAULT_BYTES])
+{
+	struct driver *d = calloc(1, sizeof *d);
+	if (!d)
+		return STATUS_NO_MEMORY;
+	d->config = *config;
+	d->tick_ms = UINT64_MAX;
+	d->disk.log_fd = d->disk.fence_fd = -1;
+	waits_init(&d->waits);
+	enum status status = start(d, fault);
+	if (status != STATUS_OK) {
+		driver_free(d);
+		return status;
+	}
+	*out = d;
+	return STATUS_OK;
+}
+
+void driver_free(struct driver *d)
+{
+	if (!d)
+		return;
+	workers_free(d->workers);
+	while (d->input_count > 0) {
+		struct replica_input in = take_input(d);
+		if (in.kind == REPLICA_APPLIED)
+			apply_job_free(in.u.job);
+	}
+	replica_free(d->replica);
+	replica_effects_fini(&d->effects);
+	disk_close(&d->disk);
+	if (d->tick)
+		event_free(d->tick);
+	for (size_t i = 0; d->submissions && i < SUBMISSIONS_MAX; i++)
+		free(d->submissions[i].raw);
+	free(d->submissions);
+	free(d->inputs);
+	secret_wipe(&d->config.secret, sizeof d->config.secret);
+	free(d);
+}
+
+/* ---- what others ask ---- */
+
+enum status driver_submit(struct driver *d, struct bytes tx, view_submit_done *done, void *ctx)
+{
+	if (d->free_submission == SUBMISSIONS_MAX || d->stop_told)
+		return STATUS_BUSY;
+	uint32_t slot = d->free_submission;
+	struct submission *s = &d->submissions[slot];
+	s->raw = malloc(tx.len + 1);
+	if (!s->raw)
+		return STATUS_NO_MEMORY;
+	memcpy(s->raw, tx.data, tx.len);
+	s->raw_len = tx.len;
+	s->done = done;
+	s->ctx = ctx;
+	d->free_submission = s->next_free;
+	d->submission_count++;
+	struct replica_input in = {.kind = REPLICA_TX};
+	in.u.tx.ticket = slot;
+	in.u.tx.raw = bytes_view(s->raw, s->raw_len);
+	put_input(d, &in);
+	pump(d);
+	return STATUS_OK;
+}
+
+enum status driver_wait(struct driver *d, const struct hash32 *hash, uint64_t deadline_ms,
+	view_include_done *done, void *ctx)
+{
+	enum status status = waits_add(&d->waits, hash, deadline_ms, done, ctx);
+	if (status == STATUS_OK && !d->pumping && !d->stop_told)
+		arm_tick(d);
+	return status;
+}
+
+void driver_cancel(struct driver *d, view_include_done *done, void *ctx)
+{
+	waits_cancel(&d->waits, done, ctx);
+}
+
+const struct replica *driver_replica(const struct driver *d)
+{
+	return d->replica;
+}
+
+struct driver_counts driver_counts(const struct driver *d)
+{
+	struct driver_counts counts = d->counts;
+	counts.verified = workers_verified(d->workers);
+	counts.submissions = d->submission_count;
+	counts.waits = d->waits.count;
+	return counts;
+}

@@ -190,8 +190,8 @@ static void on_found(struct sender *s, struct act *act, const struct rpc_outcome
 	} else if (outcome->status != STATUS_REFUSED) {
 		flight_rest(s, act);
 	} else if (act->spent || act->block_ms > act->body->valid_until_ms) {
-		/* block_ms was asked for before the look-up, so every block that could have held
-		 * it had been searched. */
+		/* Both were known before the look-up, so every block that could hold it had been
+		 * searched. */
 		flight_dead(s, act);
 	} else {
 		flight_broadcast(s, act);
@@ -202,6 +202,7 @@ static void on_chain_time(struct sender *s, struct act *act, const struct rpc_ou
 {
 	if (outcome->status == STATUS_OK && sender_block_time(&s->block_ms, outcome->result))
 		act->block_ms = s->block_ms;
+	act->spent = act->spent || s->next_sequence > act->body->sequence;
 	if (!sender_ask(s, act, "tx", rpc_params_hash(&act->hash), ASK_MS, on_found))
 		flight_rest(s, act);
 }
@@ -284,6 +285,7 @@ static bool body_sign(
 	uint64_t now = wall_ms() > s->block_ms ? wall_ms() : s->block_ms;
 	size_t before = tx->len;
 
+	body->chain_hint = chain_hint_of(&s->chain_tag); /* before the fee: its bytes cost too */
 	body->sequence = sequence;
 	body->valid_until_ms = now + s->config.valid_ms;
 	if (!sender_fee(body, s->base_fee, s->fee_per_byte))
@@ -350,7 +352,7 @@ static void timer_set(struct sender *s, uint64_t now)
 	for (const struct act *act = s->flights; act; act = act->next)
 		if (act->stage == ACT_RESTING)
 			at = earliest(at, act->wake_ms);
-	if (s->line && !s->learnt && s->learning == LEARN_IDLE)
+	if ((s->line || s->flights) && !s->learnt && s->learning == LEARN_IDLE)
 		at = earliest(at, s->learn_wake_ms);
 	if (s->line && s->learnt && s->pause_until_ms > now)
 		at = earliest(at, s->pause_until_ms);
@@ -372,7 +374,8 @@ void sender_pump(struct sender *s)
 	while (s->line && s->learnt && s->flight_count < SENDER_FLIGHT_MAX &&
 		now >= s->pause_until_ms)
 		flight_start(s, line_take(s));
-	if (s->line && !s->learnt && now >= s->learn_wake_ms)
+	/* Without a line too: what is in flight may wait behind a gap. */
+	if ((s->line || s->flights) && !s->learnt && now >= s->learn_wake_ms)
 		sender_learn_start(s);
 	timer_set(s, now);
 }

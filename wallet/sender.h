@@ -110,12 +110,13 @@ bool sender_balance(const struct sender *sender, uint64_t *uaitbc);
 /* Pure pieces, tested alone. */
 
 /* The smallest fee that pays for the transaction which carries it: base_fee + fee_per_byte * size,
- * where the size holds the fee's own digits. Sets body->fee. False: it doesn't fit 64 bits. */
+ * where the size holds the fee's own digits. Sets body->fee; all else in the body must be final.
+ * False: it doesn't fit 64 bits. */
 MUST_USE bool sender_fee(Pb__TxBody *body, uint64_t base_fee, uint64_t fee_per_byte);
 /* Bytes of the whole transaction around this body. */
 size_t sender_tx_bytes(const Pb__TxBody *body);
 /* Codes per action from a committed result's code and log ("3:attempt_mismatch,17:wrong_state").
- * False: the log can't be read as that; codes are then all `code`. */
+ * False: the log can't be read as that; codes are then all SETTLE_CODES: unknown. */
 MUST_USE bool sender_codes(
 	uint32_t *codes, size_t count, Pb__Mode mode, uint32_t code, const char *log);
 

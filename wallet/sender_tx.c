@@ -80,7 +80,7 @@ bool sender_codes(uint32_t *codes, size_t count, Pb__Mode mode, uint32_t code, c
 		return true;
 	while (*log) {
 		if (!next_failure(&log, &index, &failure) || index >= count) {
-			fill(codes, count, code);
+			fill(codes, count, SETTLE_CODES);
 			return false;
 		}
 		codes[index] = failure;

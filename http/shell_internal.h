@@ -44,6 +44,7 @@ struct conn {
 	/* the request under way */
 	char *query; /* copy of the raw text after '?', NULL when none */
 	bool url_too_long;
+	bool url_bad;     /* spaces or control characters */
 	bool close_after; /* HTTP/1.0 or refused */
 	enum http_method method;
 	const char *origin; /* allowed cross-site Origin, to be named in the answer */
@@ -97,7 +98,6 @@ struct admission {
 	const char *method;
 	const char *version;
 	uint64_t content_length;
-	bool has_body;
 };
 uint16_t conn_admit(struct conn *conn, struct admission *admission, const char **reason);
 

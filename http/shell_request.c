@@ -31,7 +31,14 @@ void *request_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 		return NULL;
 	/* MHD cuts and decodes the text in place after this call. */
 	const char *question = strchr(uri, '?');
-	conn->url_too_long = strlen(uri) > HTTP_URL_BYTES_MAX;
+	size_t len = 0;
+	for (; uri[len]; len++) {
+		/* %00 would end the decoded path early. */
+		if ((unsigned char)uri[len] <= ' ' || uri[len] == 0x7f ||
+			strncmp(uri + len, "%00", 3) == 0)
+			conn->url_bad = true;
+	}
+	conn->url_too_long = len > HTTP_URL_BYTES_MAX;
 	if (question && !conn->url_too_long)
 		conn->query = strdup(question + 1);
 	return conn;
@@ -315,10 +322,6 @@ static enum MHD_Result conn_header_block(
 	if (conn->is_upload)
 		conn->deadline_ms = conn->shell->now_ms + conn->shell->config.request_ms_max +
 				    (admission.content_length >> 20) * HTTP_TRANSFER_MS_PER_MIB;
-	/* An answer queued now ends the connection when MHD expects a body, which a GET without one
-	 * doesn't. */
-	if (!admission.has_body && (conn->method == HTTP_GET || conn->method == HTTP_HEAD))
-		return conn_handle(conn, url);
 	return MHD_YES;
 }
 
@@ -373,6 +376,7 @@ void conn_clear_request(struct conn *conn)
 	free(conn->query);
 	conn->query = NULL;
 	conn->url_too_long = false;
+	conn->url_bad = false;
 	conn->origin = NULL;
 	conn->header_count = 0;
 	conn->spoilt = 0;

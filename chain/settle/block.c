@@ -181,20 +181,21 @@ static void put_outcomes(struct run *run, const Pb__TxBody *body, const struct o
 			bytes_view(row, 2 * body->n_actions));
 }
 
-static const char *log_of(
-	struct run *run, size_t failed, size_t count, size_t first, enum settle_code code)
+/* "3:attempt_mismatch,17:wrong_state": every failed action, so that a client that batches learns
+ * the fate of each from the result alone. Not hashed. */
+static const char *log_of(struct run *run, const struct outcome *outcomes, size_t count)
 {
-	char text[APP_LOG_BYTES];
+	struct buf text = {0};
 	const char *copy;
 
-	if (failed == 0)
+	for (size_t i = 0; i < count; i++)
+		if (outcomes[i].code != SETTLE_OK)
+			buf_appendf(&text, "%s%zu:%s", text.len ? "," : "", i,
+				settle_code_name(outcomes[i].code));
+	if (text.len == 0)
 		return "";
-	if (failed == count && count == 1)
-		snprintf(text, sizeof text, "action %zu: %s", first, settle_code_name(code));
-	else
-		snprintf(text, sizeof text, "action %zu: %s; %zu of %zu actions failed", first,
-			settle_code_name(code), failed, count);
-	copy = arena_text(run->state->arena, bytes_of_text(text));
+	copy = buf_ok(&text) ? arena_text(run->state->arena, buf_view(&text)) : NULL;
+	buf_fini(&text);
 	if (!copy)
 		run_fail(run, STATUS_NO_MEMORY);
 	return copy ? copy : "";
@@ -205,9 +206,6 @@ static void run_actions(struct run *run, const Pb__TxBody *body, struct app_tx_r
 	struct outcome *outcomes =
 		arena_alloc(run->state->arena, body->n_actions * sizeof *outcomes);
 	struct results_mark mark = results_mark(run->results);
-	enum settle_code code = SETTLE_OK;
-	size_t first = 0;
-	size_t failed = 0;
 
 	if (!outcomes) {
 		run_fail(run, STATUS_NO_MEMORY);
@@ -221,18 +219,14 @@ static void run_actions(struct run *run, const Pb__TxBody *body, struct app_tx_r
 		outcomes[i] = run->outcome;
 		if (outcomes[i].code == SETTLE_OK)
 			continue;
-		if (failed++ == 0) {
-			first = i;
-			code = outcomes[i].code;
-		}
 		if (body->mode == PB__MODE__ATOMIC) {
 			roll_back(run, &mark);
-			result->code = code;
-			result->log = log_of(run, 1, 1, first, code);
+			result->code = outcomes[i].code;
+			result->log = log_of(run, outcomes, i + 1);
 			return;
 		}
 	}
-	result->log = log_of(run, failed, body->n_actions, first, code);
+	result->log = log_of(run, outcomes, body->n_actions);
 	result->data = results_data(run->results, outcomes, body->n_actions);
 	if (result->data.len == 0)
 		run_fail(run, STATUS_NO_MEMORY);
@@ -326,6 +320,7 @@ static enum status close_block(
 	CHECK(totals->balances == totals->supply - totals->escrow);
 	settle->work_head = settle->head;
 	settle->work_head.height = block->height;
+	settle->work_head.block_ms = block_time_ms(block);
 	status = work_hash(settle, &settle->work_head.app_hash);
 	if (status != STATUS_OK)
 		return status;

@@ -21,6 +21,7 @@ struct asked {
 	struct arena arena;
 	struct buf *json; /* the answer's value */
 	uint64_t outage_ms;
+	uint64_t block_ms;  /* time of the last block; 0 before the first */
 	enum status status; /* the world's faults */
 };
 
@@ -320,6 +321,9 @@ static void answer_job(struct asked *asked)
 		put_terms(asked, job);
 		put_assignment(asked, &key, job->attempt);
 	}
+	if (asked->block_ms > 0)
+		put_job_time(
+			asked, "job_time_ms", "block_time_ms", asked->block_ms - asked->outage_ms);
 	put_history(asked, &key);
 	buf_append_text(asked->json, "}");
 }
@@ -480,6 +484,7 @@ static void answer_path(struct asked *asked)
 
 	asked->status = settle_head_get(asked->settle->store, asked->snapshot, &head);
 	asked->answer->height = head.height;
+	asked->block_ms = head.block_ms;
 	if (asked->status == STATUS_NOT_FOUND) {
 		asked->status = STATUS_OK;
 		refuse(asked, SETTLE_UNKNOWN_ACCOUNT, "the chain has not begun");

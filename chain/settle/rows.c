@@ -116,6 +116,7 @@ enum status settle_head_get(
 		out->height = (int64_t)cursor_u64be(&c);
 		cursor_copy(&c, out->app_hash.b, sizeof out->app_hash.b);
 		cursor_copy(&c, out->chain_tag.b, sizeof out->chain_tag.b);
+		out->block_ms = cursor_u64be(&c);
 		if (!cursor_done(&c))
 			status = STATUS_CORRUPT;
 	}
@@ -320,11 +321,12 @@ static void row_put(
 void rows_put_head(struct store_batch *batch, const struct settle_head *head)
 {
 	struct row_key key = row_key_of('H', NULL, 0);
-	uint8_t value[8 + 32 + 32];
+	uint8_t value[8 + 32 + 32 + 8];
 
 	put_u64be(value, (uint64_t)head->height);
 	memcpy(value + 8, head->app_hash.b, 32);
 	memcpy(value + 40, head->chain_tag.b, 32);
+	put_u64be(value + 72, head->block_ms);
 	row_put(batch, &key, value, sizeof value);
 }
 

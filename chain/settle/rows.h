@@ -61,6 +61,7 @@ struct settle_head {
 	int64_t height;
 	struct hash32 app_hash;
 	struct hash32 chain_tag;
+	uint64_t block_ms; /* its time; 0 at genesis */
 };
 MUST_USE enum status settle_head_get(
 	struct store *store, const struct store_snapshot *snapshot, struct settle_head *out);

@@ -32,7 +32,8 @@ static struct world *world_new(const enum chain_plan *plans, size_t plan_count, 
 {
 	struct world *w = calloc(1, sizeof *w);
 
-	memcpy(w->chain.plans, plans, plan_count * sizeof plans[0]);
+	for (size_t i = 0; i < plan_count; i++)
+		w->chain.plans[i] = plans[i];
 	w->chain.plan_count = plan_count;
 	w->loop = event_base_new();
 	assert_true(chain_start(&w->chain, w->loop));

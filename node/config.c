@@ -195,7 +195,7 @@ static enum status set_json(
 		snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
 		return config_set(c, name, number, fault);
 	}
-	snprintf(fault, NODE_FAULT_BYTES, "%s: neither text, number, true nor false", name);
+	snprintf(fault, NODE_FAULT_BYTES, "%.200s: neither text, number, true nor false", name);
 	return STATUS_INVALID;
 }
 

@@ -1,12 +1,13 @@
+#define _GNU_SOURCE
 #include "tests/bench/presign.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/endian.h"
 #include "chain/tx.h"
-#include "tests/bench/bare.h"
 
 enum { TX_BYTES = 256, THREADS_MAX = 16 };
 
@@ -80,11 +81,17 @@ static void *sign_share(void *ctx)
 	return NULL;
 }
 
+static size_t cores(void)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online < 1 ? 1 : online > THREADS_MAX ? THREADS_MAX : (size_t)online;
+}
+
 static bool sign_all(struct presigned *p)
 {
 	pthread_t threads[THREADS_MAX];
 	struct share shares[THREADS_MAX];
-	size_t count = bare_cores() < THREADS_MAX ? bare_cores() : THREADS_MAX;
+	size_t count = cores();
 	bool ok = true;
 	for (size_t i = 0; i < count; i++) {
 		struct share share = {p, p->count * i / count, p->count * (i + 1) / count, false};

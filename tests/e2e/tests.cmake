@@ -1,0 +1,17 @@
+# Whole programs against each other. Every test makes its own home and picks free ports.
+function(e2e_program name)
+	cmake_parse_arguments(E "" "" "SOURCES;LINKS" ${ARGN})
+	add_executable(e2e_${name} ${E_SOURCES})
+	target_compile_options(e2e_${name} PRIVATE ${AITBC_WARNINGS})
+	target_include_directories(e2e_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+	target_link_libraries(e2e_${name} PRIVATE ${E_LINKS})
+	set_target_properties(e2e_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endfunction()
+
+if(TARGET aitbcd)
+	e2e_program(crash SOURCES e2e/crash.c bench/presign.c LINKS live chain Threads::Threads)
+	add_test(NAME e2e_kill_nine COMMAND e2e_crash $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 10)
+	add_test(NAME e2e_kill_nine_often COMMAND e2e_crash $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 100)
+	set_tests_properties(e2e_kill_nine PROPERTIES LABELS e2e TIMEOUT 300 RUN_SERIAL ON)
+	set_tests_properties(e2e_kill_nine_often PROPERTIES LABELS "e2e;full" TIMEOUT 1800 RUN_SERIAL ON)
+endif()

@@ -13,6 +13,7 @@ enum {
 	WRITE_BUFFER_BYTES = 16 << 20,
 	ARENA_BLOCK_BYTES = 256 << 10, /* the least an idle family holds */
 	BLOCK_CACHE_BYTES = 16 << 20,
+	BLOCK_CACHE_SHARD_BITS = 2,
 	TABLE_BLOCK_BYTES = 8 << 10,
 	WAL_TOTAL_BYTES = 64 << 20, /* then the family that pins the oldest log is flushed */
 	MANIFEST_BYTES = 16 << 20,
@@ -299,6 +300,12 @@ static void set_family_options(
 	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
 	rocksdb_block_based_options_set_block_size(table, TABLE_BLOCK_BYTES);
 	rocksdb_block_based_options_set_format_version(table, 5);
+	/* One index or filter of a large file would fill the cache by itself: cut them into blocks.
+	 */
+	rocksdb_block_based_options_set_index_type(
+		table, rocksdb_block_based_table_index_type_two_level_index_search);
+	rocksdb_block_based_options_set_partition_filters(table, 1);
+	rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
 	if (bloom)
 		rocksdb_block_based_options_set_filter_policy(
 			table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
@@ -310,11 +317,24 @@ static void set_family_options(
 	rocksdb_options_set_compression(options, compression);
 }
 
+/* Few shards, so that each holds many blocks. */
+static rocksdb_cache_t *block_cache_new(void)
+{
+	rocksdb_lru_cache_options_t *options = rocksdb_lru_cache_options_create();
+	rocksdb_cache_t *cache;
+
+	rocksdb_lru_cache_options_set_capacity(options, BLOCK_CACHE_BYTES);
+	rocksdb_lru_cache_options_set_num_shard_bits(options, BLOCK_CACHE_SHARD_BITS);
+	cache = rocksdb_cache_create_lru_opts(options);
+	rocksdb_lru_cache_options_destroy(options);
+	return cache;
+}
+
 /* Opens every family in names (the first ones are ours, then "default" and foreign ones). */
 static char *open_families(
 	struct rocks *rocks, const char *dir, const char *const *names, int compression)
 {
-	rocksdb_cache_t *cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
+	rocksdb_cache_t *cache = block_cache_new();
 	rocksdb_options_t *database = rocksdb_options_create();
 	rocksdb_options_t *by_point = rocksdb_options_create();
 	rocksdb_options_t *by_range = rocksdb_options_create();

@@ -14,6 +14,7 @@ enum { INPUTS_START = 1024 };
 struct submission {
 	uint8_t *raw;
 	size_t raw_len;
+	struct app_verdict verdict; /* of its signature, from the workers to the replica */
 	view_submit_done *done;
 	void *ctx;
 	uint32_t next_free;
@@ -256,16 +257,24 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	pump(d);
 }
 
+/* Only queues: were each verdict pumped by itself, the first would seal a block of its own while
+ * the others wait, and load would make more blocks instead of larger ones. */
 static void on_verified(void *ctx, const struct verify_job *job)
 {
 	struct driver *d = ctx;
+	struct submission *s = &d->submissions[job->ticket];
+	s->verdict = job->verdict;
 	struct replica_input in = {.kind = REPLICA_TX_VERIFIED};
 	in.u.tx.ticket = job->ticket;
 	in.u.tx.raw = job->raw;
 	in.u.tx.hash = job->hash;
-	in.u.tx.verdict = &job->verdict;
+	in.u.tx.verdict = &s->verdict;
 	put_input(d, &in);
-	pump(d);
+}
+
+static void on_verified_all(void *ctx)
+{
+	pump(ctx);
 }
 
 /* ---- life ---- */
@@ -327,7 +336,7 @@ static enum status start(struct driver *d, char fault[NODE_FAULT_BYTES])
 	for (uint32_t i = 0; i < SUBMISSIONS_MAX; i++)
 		d->submissions[i].next_free = i + 1;
 	status = workers_new(&d->workers, config->loop, &d->config.replica.app,
-		config->verify_threads, on_verified, d);
+		config->verify_threads, on_verified, on_verified_all, d);
 	if (status != STATUS_OK)
 		return status;
 	status = recover(d, fault);

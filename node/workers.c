@@ -28,6 +28,7 @@ struct workers {
 	int wake_fd; /* eventfd: out is not empty */
 	struct event *wake;
 	verify_done *done;
+	verify_drained *drained;
 	void *ctx;
 	size_t under_way; /* loop thread only: put in and not handed back */
 	uint64_t verified;
@@ -92,11 +93,12 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 			job = ring_take(&w->out);
 		pthread_mutex_unlock(&w->lock);
 		if (!any)
-			return;
+			break;
 		w->under_way--;
 		w->verified++;
 		w->done(w->ctx, &job);
 	}
+	w->drained(w->ctx);
 }
 
 static enum status start_threads(struct workers *w, unsigned thread_count)
@@ -110,7 +112,7 @@ static enum status start_threads(struct workers *w, unsigned thread_count)
 }
 
 enum status workers_new(struct workers **out, struct event_base *loop, const struct app *app,
-	unsigned thread_count, verify_done *done, void *ctx)
+	unsigned thread_count, verify_done *done, verify_drained *drained, void *ctx)
 {
 	CHECK(thread_count > 0);
 	struct workers *w = calloc(1, sizeof *w);
@@ -118,6 +120,7 @@ enum status workers_new(struct workers **out, struct event_base *loop, const str
 		return STATUS_NO_MEMORY;
 	w->app = app;
 	w->done = done;
+	w->drained = drained;
 	w->ctx = ctx;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->more, NULL);

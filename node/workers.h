@@ -17,11 +17,14 @@ struct verify_job {
 	struct app_verdict verdict;
 };
 
-/* done is called on the loop thread for each finished job. */
+/* done is called on the loop thread for each finished job, drained after the last of those that
+ * were ready: what takes long belongs there, or every job would wait for it by itself. */
 typedef void verify_done(void *ctx, const struct verify_job *job);
+typedef void verify_drained(void *ctx);
 
 MUST_USE enum status workers_new(struct workers **out, struct event_base *loop,
-	const struct app *app, unsigned thread_count, verify_done *done, void *ctx);
+	const struct app *app, unsigned thread_count, verify_done *done, verify_drained *drained,
+	void *ctx);
 /* Waits for the jobs under way; those queued are dropped. */
 void workers_free(struct workers *w);
 

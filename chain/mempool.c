@@ -202,10 +202,14 @@ static bool in_time(struct mempool_verdict *out, uint64_t valid_until_ms, uint64
 
 bool mempool_known(const struct mempool *m, const struct hash32 *hash)
 {
-	bool is_committed;
+	return mempool_table_find(&m->by_hash, hash->b) != MEMPOOL_NOWHERE;
+}
 
-	if (mempool_table_find(&m->by_hash, hash->b) != MEMPOOL_NOWHERE)
-		return true;
+/* With accounts a sequence says this; without, only our memory of the last blocks does. */
+static bool committed_lately(const struct mempool *m, const struct hash32 *hash)
+{
+	bool is_committed = false;
+
 	return note_find(m, hash, &is_committed) && is_committed;
 }
 
@@ -240,6 +244,10 @@ static bool considered(struct mempool *m, struct mempool_verdict *out, const str
 	}
 	if (!in_time(out, check->valid_until_ms, now_ms))
 		return false;
+	if (!has_lane(m, check) && committed_lately(m, hash)) {
+		verdict_known(out);
+		return false;
+	}
 	if (has_lane(m, check)) {
 		lane = lane_find(m, &check->sender);
 		if (!lane_admits(m, out, &standing,
@@ -338,11 +346,9 @@ static bool add_to_lane(struct mempool *m, struct mempool_verdict *out, uint32_t
 static bool add_to_queue(struct mempool *m, struct mempool_verdict *out, uint32_t at,
 	struct bytes raw, uint64_t now_ms)
 {
-	bool is_committed = false;
 	uint8_t *copy;
 
-	/* With accounts a sequence says this; without, a block that came meanwhile may hold it. */
-	if (note_find(m, &m->entries[at].hash, &is_committed) && is_committed) {
+	if (committed_lately(m, &m->entries[at].hash)) {
 		verdict_known(out);
 		return false;
 	}
@@ -456,7 +462,7 @@ void mempool_committed(struct mempool *m, const struct hash32 *hashes, size_t ha
 	for (size_t i = 0; i < hash_count; i++) {
 		uint32_t at = mempool_table_find(&m->by_hash, hashes[i].b);
 
-		if (!m->options.account)
+		if (at == MEMPOOL_NOWHERE || !m->entries[at].has_sender)
 			note_add(m, &hashes[i], true);
 		if (at == MEMPOOL_NOWHERE || m->entries[at].state == ENTRY_RESERVED)
 			continue;

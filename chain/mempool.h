@@ -66,15 +66,15 @@ void mempool_free(struct mempool *m);
 
 /* ---- admission ---- */
 
-/* Waiting, or reserved while it is verified: ask before decoding anything. Also true for what a
- * machine without accounts committed lately (with accounts, the sequence says that). */
+/* Waiting, or reserved while it is verified: ask before decoding anything. */
 bool mempool_known(const struct mempool *m, const struct hash32 *hash);
 
 /* Phase 1, all that needs no signature: size, known, the app's verdict, sequence window, fees
  * against the balance, bounds. MEMPOOL_OK reserves the hash: end it with mempool_add or
  * mempool_release. A reservation counts against the pool's bounds but takes nothing in its
- * account's lane: who can't sign for an account can't crowd it out. now_ms as given to app.check:
- * the next block's likely time. */
+ * account's lane: who can't sign for an account can't crowd it out. What has no sender and was
+ * committed lately is KNOWN: no sequence would say so. now_ms as given to app.check: the next
+ * block's likely time. */
 void mempool_consider(struct mempool *m, struct mempool_verdict *out, const struct hash32 *hash,
 	size_t raw_len, const struct app_check *check, uint64_t now_ms);
 

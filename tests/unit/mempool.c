@@ -785,6 +785,19 @@ static void without_accounts_a_block_may_overtake_a_verification(void **state)
 	free(w);
 }
 
+static void what_has_no_sender_is_not_committed_twice(void **state)
+{
+	struct world *w = *state;
+	struct sample seen = sample_of(w, 1, 0, 0), foreign = sample_of(w, 2, 0, 0);
+	struct hash32 hashes[2] = {seen.hash, foreign.hash};
+
+	seen.check.has_sender = foreign.check.has_sender = false;
+	assert_int_equal(submit_sample(w, &seen), MEMPOOL_OK);
+	mempool_committed(w->m, hashes, 2, NULL, 0, w->now_ms);
+	assert_int_equal(consider(w, &seen), MEMPOOL_KNOWN);
+	assert_int_equal(consider(w, &foreign), MEMPOOL_KNOWN); /* late gossip */
+}
+
 static void the_list_shows_ready_ones_first(void **state)
 {
 	struct world *w = *state;
@@ -834,6 +847,7 @@ int main(void)
 		WORLD(flushing_forgets_all_but_reservations),
 		cmocka_unit_test(without_accounts_it_is_first_come_first_served),
 		cmocka_unit_test(without_accounts_a_block_may_overtake_a_verification),
+		WORLD(what_has_no_sender_is_not_committed_twice),
 		WORLD(the_list_shows_ready_ones_first),
 	};
 

@@ -4,8 +4,9 @@
  * are STORE_META, and the attributes named by index_event_is_derived are the account history. So a
  * plain transfer costs two rows here (sender, recipient) and one in STORE_TXS. An index answers
  * with places; what stands there is read through blocks.h. Readers that ask for a derived attribute
- * walk the account's history and look at each transaction's own events. Rows below head.base_height
- * may outlive their blocks: start a span at blocks_span's height_min. */
+ * walk the account's history and look at each transaction's own events. After pruning,
+ * rows outlive their blocks until index_sweep comes by: start a span at blocks_span's height_min.
+ */
 #ifndef CHAIN_INDEX_H
 #define CHAIN_INDEX_H
 
@@ -23,6 +24,12 @@ MUST_USE enum status index_put(
 /* The attribute's value is an account, in bech32, that the app also touches: found by account
  * history. */
 bool index_event_is_derived(const char *type, const char *attribute);
+
+/* Deletes rows of heights below height_min, a bounded share at each call: looks at up to rows_max
+ * rows from where the last call ended, round and round; the mark lies in the batch too. For each
+ * block's batch of a node that prunes. STATUS_NO_MEMORY, STATUS_CORRUPT, STATUS_IO. */
+MUST_USE enum status index_sweep(
+	struct store_batch *batch, struct store *store, int64_t height_min, size_t rows_max);
 
 /* Which places, in which order: from <= place < to. */
 struct index_span {

@@ -263,6 +263,41 @@ static void all_values_of_a_key_are_walked_in_their_order(void **state)
 	buf_fini(&seen);
 }
 
+static void a_sweep_comes_by_every_row_of_pruned_heights(void **state)
+{
+	struct store *store = *state;
+	struct store_batch batch;
+
+	for (int64_t height = 1; height <= 20; height++) {
+		put_touch(store, height, 0, (uint8_t)(height * 7));
+		put_touch(store, height, 0, 1);
+		put_event(store, height, 0, "app", "key", "a", true);
+		put_event(store, height, APP_EVENT_OF_BLOCK, "app", "key", "b", true);
+	}
+	store_batch_init(&batch);
+	for (int call = 0; call < 14; call++) { /* 80 rows, 7 at a time, two ends */
+		store_batch_clear(&batch);
+		assert_int_equal(index_sweep(&batch, store, 18, 7), STATUS_OK);
+		assert_true(batch.count <= 7 + 1);
+		assert_int_equal(store_write(store, &batch, true), STATUS_OK);
+	}
+	assert_string_equal(account(store, 1, index_span_of(0, 99, false)), "18.0 19.0 20.0");
+	assert_string_equal(account(store, 7, index_span_of(0, 99, false)), "");
+	assert_string_equal(account(store, 19 * 7, index_span_of(0, 99, false)), "19.0");
+	assert_string_equal(event(store, "app.key", bytes_of_text("a")), "18.0 19.0 20.0");
+	assert_string_equal(
+		event(store, "app.key", bytes_of_text("b")), "18.block 19.block 20.block");
+	put_touch(store, 18, 0, 2); /* and it goes round again */
+	for (int call = 0; call < 6; call++) {
+		store_batch_clear(&batch);
+		assert_int_equal(index_sweep(&batch, store, 21, 7), STATUS_OK);
+		assert_int_equal(store_write(store, &batch, true), STATUS_OK);
+	}
+	assert_string_equal(account(store, 2, index_span_of(0, 99, false)), "");
+	assert_string_equal(account(store, 1, index_span_of(0, 99, false)), "");
+	store_batch_fini(&batch);
+}
+
 static void only_what_history_says_is_derived(void **state)
 {
 	(void)state;
@@ -283,6 +318,7 @@ int main(void)
 		STORE(a_cursor_goes_on_after_the_last_one_seen),
 		STORE(an_event_is_found_by_its_exact_value_only),
 		STORE(all_values_of_a_key_are_walked_in_their_order),
+		STORE(a_sweep_comes_by_every_row_of_pruned_heights),
 		cmocka_unit_test(only_what_history_says_is_derived),
 	};
 

@@ -69,6 +69,17 @@ enum {
 	HTTP_CLIENT_HOST_CONNECTIONS_MAX = 32,
 	ARTIFACT_BYTES_MAX = 256 * 1024 * 1024,
 
+	/* the coordinator */
+	JOBS_LIVE_MAX = 100 * 1000,
+	CHAIN_GATHERED_MAX = 200 * 1000,
+	CHAIN_LOOKS_MAX = 64, /* queries of the chain under way for jobs */
+	JOB_PAYLOAD_BYTES_MAX = 256 * 1024,
+	JOB_LIST_MAX = 100,
+	JOB_LIST_OFFSET_MAX = 10 * 1000,
+	MINER_POLLS_MAX = 100, /* long polls waiting; they share HTTP_WAITING_MAX */
+	MINER_POLL_MS_MAX = 20 * 1000,
+	MANAGED_ACCOUNTS_MAX = 256,
+
 	/* JSON */
 	JSON_DEPTH_MAX = 32,
 	RPC_BATCH_MAX = 10,
@@ -80,5 +91,8 @@ enum {
 	RPC_GENESIS_CHUNK_BYTES = 16 * 1024 * 1024,
 	RPC_BLOCKCHAIN_MAX = 20
 };
+
+/* All artifacts of one coordinator, unless configured otherwise. Too large for an enum's int. */
+#define ARTIFACT_TOTAL_BYTES_MAX ((uint64_t)16 * 1024 * 1024 * 1024)
 
 #endif

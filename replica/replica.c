@@ -8,9 +8,9 @@
 #include "replica/inside.h"
 
 /*~ One turn of a validator: replica_step takes one input, lets the part it belongs to note it
- * (admit, peers, engine), then runs the core until it has nothing more to say (engine_run), then
- * asks whether it is time to start or seal a block (pace_run). Everything that must happen outside
- * is in the effects, in order. */
+ * (admit, peers, engine), then runs the core until it has nothing more to say (engine_run),; on a
+ * tick it asks whether it is time to start or seal a block (pace_run). Everything that must happen
+ * outside is in the effects, in order. */
 
 enum { HEAD_ROW_BYTES_MAX = 1024 * 1024, COMMIT_ARENA_BYTES_MAX = 1024 * 1024 };
 
@@ -334,7 +334,10 @@ void replica_step(struct replica *r, const struct replica_input *in, struct repl
 	}
 	fire_timers(r, now);
 	engine_run(r, now, out);
-	pace_run(r, now, out);
+	/* Sealing waits for a tick, even when it is due: a driver ticks when it has handed over all
+	 * that has arrived, so that one block takes it all. */
+	if (in->kind == REPLICA_TICK)
+		pace_run(r, now, out);
 	place_bytes(r, out, from);
 }
 

@@ -26,7 +26,7 @@ struct replica_now {
 /* ---- what goes in ---- */
 
 enum replica_input_kind {
-	REPLICA_TICK,        /* replica_next_ms has come; always allowed */
+	REPLICA_TICK,        /* replica_next_ms has come, and all that arrived was handed over */
 	REPLICA_TX,          /* a transaction wants in */
 	REPLICA_TX_VERIFIED, /* answers REPLICA_VERIFY_TX */
 	REPLICA_MESSAGE,     /* bytes of an authenticated peer */

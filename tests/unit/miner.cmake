@@ -6,3 +6,5 @@ set_target_properties(miner_exec_child PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMA
 unit_test(miner_exec LINKS miner)
 target_compile_definitions(test_miner_exec PRIVATE CHILD_PROGRAM="$<TARGET_FILE:miner_exec_child>")
 add_dependencies(test_miner_exec miner_exec_child)
+unit_test(miner_template LINKS miner)
+unit_test(miner_claim LINKS miner)

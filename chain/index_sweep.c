@@ -61,7 +61,9 @@ enum status index_sweep(
 			batch, store, &mark, &ended, families[which], height_min, rows_max);
 	if (status == STATUS_OK) {
 		buf_clear(&record);
-		buf_append_byte(&record, ended ? (uint8_t)((which + 1) % FAMILY_COUNT) : which);
+		if (ended)
+			which = (uint8_t)((which + 1u) % FAMILY_COUNT);
+		buf_append_byte(&record, which);
 		if (!ended)
 			buf_append_view(&record, buf_view(&mark));
 		if (buf_ok(&record) && buf_ok(&mark))

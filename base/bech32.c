@@ -19,10 +19,9 @@ static uint32_t polymod_step(uint32_t state, uint8_t value)
 	uint32_t top = state >> 25;
 
 	state = (state & 0x1ffffff) << 5 ^ value;
-	for (unsigned i = 0; i < 5; i++) {
-		if (top >> i & 1)
-			state ^= generator[i];
-	}
+	/* No branch: the bits are random, and every event of a transfer writes two addresses. */
+	for (unsigned i = 0; i < 5; i++)
+		state ^= generator[i] & (0 - (top >> i & 1));
 	return state;
 }
 

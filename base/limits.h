@@ -30,7 +30,7 @@ enum {
 
 	/* settlement's memory */
 	SETTLE_BLOCK_ARENA_BYTES_MAX = 192 * 1024 * 1024, /* one block's txs, records, results */
-	SETTLE_ACCOUNT_CACHE_SETS = 16 * 1024,            /* of 4 accounts of 48 bytes: 3 MiB */
+	SETTLE_ACCOUNT_CACHE_SETS = 64 * 1024,            /* of 4 accounts of 48 bytes: 12 MiB */
 	SUBMISSIONS_MAX = 8192, /* transactions on their way into the mempool */
 
 	/* blocks */

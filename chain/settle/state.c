@@ -96,6 +96,7 @@ void state_reset(struct state *state, const struct totals *committed, uint64_t s
 	memset(state->table, 0, state->table_cap * sizeof(struct state_entry *));
 	state->count = 0;
 	state->newest = NULL;
+	memset(state->recent, 0, sizeof state->recent);
 	state->undo_count = 0;
 	state->totals = *committed;
 	state->totals_marked = *committed;
@@ -190,24 +191,31 @@ static void entry_load_packed(struct state *state, struct state_entry *entry)
 	buf_fini(&packed);
 }
 
-/* NULL: no memory. */
-static struct state_entry *state_entry(struct state *state, const struct state_key *key)
+static struct state_entry *recent_entry(const struct state *state, const struct state_key *key)
 {
-	struct hash32 path = sha256(state_key_view(key));
-	size_t slot = slot_of(state, &path);
-	struct state_entry *entry = state->table[slot];
-	void *copy;
+	for (size_t i = 0; i < STATE_RECENT; i++) {
+		struct state_entry *entry = state->recent[i];
 
-	if (entry)
-		return entry;
-	entry = arena_alloc(state->arena, sizeof *entry);
-	copy = arena_copy(state->arena, key->b, key->len);
+		if (entry && entry->key.len == key->len &&
+			memcmp(entry->key.data, key->b, key->len) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+/* A new entry at this slot, with what is committed. NULL: no memory. */
+static struct state_entry *entry_new(
+	struct state *state, const struct state_key *key, const struct hash32 *path, size_t slot)
+{
+	struct state_entry *entry = arena_alloc(state->arena, sizeof *entry);
+	void *copy = arena_copy(state->arena, key->b, key->len);
+
 	if (!entry || !copy) {
 		state_fail(state, STATUS_NO_MEMORY);
 		return NULL;
 	}
 	entry->key = bytes_view(copy, key->len);
-	entry->path = path;
+	entry->path = *path;
 	if (is_account(entry))
 		entry_load_account(state, entry);
 	else
@@ -220,6 +228,24 @@ static struct state_entry *state_entry(struct state *state, const struct state_k
 	state->count++;
 	if (state->count * 2 > state->table_cap)
 		table_grow(state);
+	return entry;
+}
+
+/* NULL: no memory. */
+static struct state_entry *state_entry(struct state *state, const struct state_key *key)
+{
+	struct state_entry *entry = recent_entry(state, key);
+	struct hash32 path;
+	size_t slot;
+
+	if (entry)
+		return entry;
+	path = sha256(state_key_view(key));
+	slot = slot_of(state, &path);
+	entry = state->table[slot];
+	if (!entry)
+		entry = entry_new(state, key, &path, slot);
+	state->recent[state->recent_next++ % STATE_RECENT] = entry;
 	return entry;
 }
 

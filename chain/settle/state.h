@@ -87,6 +87,7 @@ struct state_entry {
 	union state_value before;
 };
 
+enum { STATE_RECENT = 4 };
 struct state_undo {
 	struct state_entry *entry;
 	bool exists;
@@ -102,6 +103,8 @@ struct state {
 	size_t table_cap; /* power of two */
 	size_t count;
 	struct state_entry *newest;
+	struct state_entry *recent[STATE_RECENT]; /* met last: one action asks for few, often */
+	size_t recent_next;
 	struct state_undo *undo;
 	size_t undo_count;
 	size_t undo_cap;

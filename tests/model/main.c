@@ -1,0 +1,241 @@
+/* model_test --ops N --seed S: N random actions to the machine and to the model, all compared. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/model/driver.h"
+
+static struct driver driver;
+
+static void world_params(struct driver *d, Pb__SettleParams *params)
+{
+	settle_params_preset(params);
+	params->min_ttl_ms = 100;
+	params->max_ttl_ms = 60000;
+	params->max_lease_ms = 20000;
+	params->max_attempts = 2 + (uint32_t)draw(d, 3);
+	params->max_open_jobs_per_client = 3 + draw(d, 4);
+	params->review_ms = 1000 + draw(d, 4000);
+	params->cancel_grace_ms = 100 + draw(d, 900);
+	params->base_fee = 10 + draw(d, 100);
+	params->expiries_per_block = 1 + (uint32_t)draw(d, 4);
+}
+
+static void model_genesis(struct driver *d)
+{
+	struct model *m = &d->model;
+	struct model_coordinator *first = &m->world.coordinators[0];
+	struct validator_address validator = kit_proposer();
+
+	model_init(m);
+	m->params = d->kit.params;
+	m->chain_tag = d->kit.config.chain_tag;
+	m->heartbeat_ms = d->kit.config.heartbeat_ms;
+	for (int i = 0; i < KIT_PEOPLE; i++) {
+		struct account_address address = kit_address((enum kit_who)i);
+
+		if (i != STRANGER)
+			model_account_make(m, address.b)->balance = 1000u * KIT_COIN;
+	}
+	m->supply = model_balances(m);
+	memcpy(first->owner, kit_address(COORDINATOR).b, 20);
+	memcpy(first->operators[0], kit_address(OPERATOR).b, 20);
+	first->operator_count = 1;
+	first->share_ppm = 50000;
+	first->accepts_new = true;
+	m->world.coordinator_count = 1;
+	memcpy(m->operator_validator, validator.b, 20);
+	memcpy(m->operator_account, kit_address(PROPOSER).b, 20);
+	memcpy(m->treasury, kit_address(TREASURY).b, 20);
+}
+
+static void world_open(struct driver *d, uint64_t seed)
+{
+	Pb__SettleParams params;
+
+	d->world_seed = seed;
+	d->random = seed;
+	d->job_counter = 0;
+	d->old_count = 0;
+	world_params(d, &params);
+	kit_open(&d->kit, &params);
+	model_genesis(d);
+	arena_init(&d->arena, 64 * 1024 * 1024);
+}
+
+static void world_close(struct driver *d)
+{
+	for (size_t i = 0; i < d->model.world.dead_count; i++)
+		d->ends[d->model.dead[i].state]++;
+	kit_close(&d->kit);
+	model_fini(&d->model);
+	arena_fini(&d->arena);
+}
+
+static uint64_t pause_ms(struct driver *d)
+{
+	uint64_t die = draw(d, 100);
+
+	if (die < 50)
+		return 1 + draw(d, 50);
+	if (die < 80)
+		return 1 + draw(d, 1500);
+	if (die < 95)
+		return 1500 + draw(d, 6500);
+	return die < 99 ? 8000 + draw(d, 17000) : 60000 + draw(d, 3600000);
+}
+
+/* What prepare keeps is what the model would let in; process accepts exactly a block it keeps
+ * whole. */
+static void try_proposal(struct driver *d, const struct app_block *block, struct app_tx *kept,
+	size_t *kept_count, struct model_tx *model_txs)
+{
+	struct model_tx all[DRIVER_TXS_MAX];
+	bool pass[DRIVER_TXS_MAX];
+	size_t passed = 0;
+	bool accept;
+
+	for (size_t i = 0; i < d->tx_count; i++) {
+		all[i] = d->txs[i].model;
+		kept[i] = d->txs[i].app;
+	}
+	*kept_count = d->tx_count;
+	model_pass_one(&d->model, (uint64_t)timestamp_ms(block->time), all, pass, d->tx_count);
+	if (d->kit.app.vtable->process(d->kit.app.self, block, &accept) != STATUS_OK)
+		differ(d, "process failed");
+	if (d->kit.app.vtable->prepare(d->kit.app.self, block, kept, kept_count) != STATUS_OK)
+		differ(d, "prepare failed");
+	for (size_t i = 0; i < d->tx_count; i++) {
+		if (!pass[i])
+			continue;
+		if (passed >= *kept_count || !hash_equal(&kept[passed].hash, &d->txs[i].app.hash))
+			differ(d, "prepare dropped transaction %zu", i);
+		model_txs[passed++] = d->txs[i].model;
+	}
+	if (passed != *kept_count)
+		differ(d, "prepare kept %zu transactions, model %zu", *kept_count, passed);
+	if (accept != (passed == d->tx_count))
+		differ(d, "process %s a block with %zu of %zu good transactions",
+			accept ? "accepted" : "refused", passed, d->tx_count);
+}
+
+static void remember(struct driver *d, const struct app_tx *txs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct buf *slot = &d->old[d->old_count < DRIVER_OLD_MAX ? d->old_count++
+									 : draw(d, DRIVER_OLD_MAX)];
+
+		buf_clear(slot);
+		buf_append_view(slot, txs[i].raw);
+	}
+}
+
+/* Another block at the same height was executed first, and is forgotten. */
+static void detour(struct driver *d, struct app_block block)
+{
+	struct app_result result;
+
+	block.tx_count = draw(d, block.tx_count + 1);
+	block.time = timestamp_of_ms(timestamp_ms(block.time) + (int64_t)draw(d, 5000));
+	if (d->kit.app.vtable->finalize(d->kit.app.self, &block, &result) != STATUS_OK)
+		differ(d, "finalize failed");
+}
+
+static void play_block(struct driver *d)
+{
+	struct app_tx txs[DRIVER_TXS_MAX];
+	struct model_tx model_txs[DRIVER_TXS_MAX];
+	struct app_block block;
+	struct app_result result;
+	size_t count;
+
+	make_block(d);
+	for (size_t i = 0; i < d->tx_count; i++)
+		txs[i] = d->txs[i].app;
+	block = kit_block(&d->kit, pause_ms(d));
+	block.txs = txs;
+	block.tx_count = d->tx_count;
+	if (chance(d, 20))
+		memset(block.proposer.b, 0xbb, 20);
+	if (chance(d, 70)) {
+		struct app_tx kept[DRIVER_TXS_MAX];
+
+		try_proposal(d, &block, kept, &count, model_txs);
+		memcpy(txs, kept, count * sizeof *kept);
+		block.tx_count = count;
+	} else {
+		for (size_t i = 0; i < d->tx_count; i++)
+			model_txs[i] = d->txs[i].model;
+	}
+	if (chance(d, 10))
+		detour(d, block);
+	if (d->kit.app.vtable->finalize(d->kit.app.self, &block, &result) != STATUS_OK)
+		differ(d, "finalize failed");
+	model_block(&d->model, block.height, (uint64_t)timestamp_ms(block.time),
+		(uint64_t)timestamp_ms(block.last_time), block.proposer.b, model_txs, d->results,
+		block.tx_count);
+	compare_results(d, &result, block.tx_count);
+	remember(d, txs, block.tx_count);
+	kit_commit(&d->kit, &block);
+	compare_state(d);
+	d->blocks++;
+}
+
+static void play(struct driver *d, uint64_t ops, uint64_t seed)
+{
+	uint64_t world = 0;
+
+	while (d->ops < ops) {
+		uint64_t until = d->ops + WORLD_OPS < ops ? d->ops + WORLD_OPS : ops;
+
+		world_open(d, seed + world++);
+		for (uint64_t n = 1; d->ops < until; n++) {
+			play_block(d);
+			if (n % 200 == 0)
+				compare_all(d);
+			if (chance(d, 1))
+				kit_reopen(&d->kit);
+		}
+		compare_all(d);
+		world_close(d);
+	}
+}
+
+/* Refusals that no block can hold: another room's, a later issue's, or impossible by construction.
+ */
+static bool never(size_t code)
+{
+	return code == SETTLE_BAD_ENCODING || code == SETTLE_SEQUENCE_TAKEN ||
+	       code == SETTLE_OVERFLOW || code == SETTLE_NOT_CLIENT || code == SETTLE_NOT_AUTHORITY;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t ops = 50000, seed = 1;
+	bool all = true;
+
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--ops") == 0)
+			ops = strtoull(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--seed") == 0)
+			seed = strtoull(argv[i + 1], NULL, 10);
+	}
+	play(&driver, ops, seed);
+	printf("%" PRIu64 " actions in %" PRIu64 " blocks agree\nended:", driver.ops,
+		driver.blocks);
+	for (size_t i = 4; i < 9; i++)
+		printf(" %s %" PRIu64, settle_state_name((uint32_t)i), driver.ends[i]);
+	printf("\n");
+	for (size_t i = 0; i < CODES; i++) {
+		printf("%s %" PRIu64 "%s", settle_code_name((uint32_t)i), driver.code_counts[i],
+			i % 6 == 5 ? "\n" : "  ");
+		all = all && (driver.code_counts[i] > 0 || never(i));
+	}
+	printf("\n");
+	if (!all && ops >= 50000) {
+		fprintf(stderr, "some refusal was never met\n");
+		return 1;
+	}
+	return 0;
+}

@@ -116,7 +116,8 @@ void world_start(struct world *w, const struct http_shell_config *config)
 	if (!w->config.handler)
 		w->config.handler = handle;
 	w->config.upload_dir = w->dir;
-	w->config.self = w;
+	if (w->config.handler == handle)
+		w->config.self = w;
 	assert_int_equal(http_shell_start(&w->shell, w->loop, &w->config, fault), STATUS_OK);
 }
 

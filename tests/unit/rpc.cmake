@@ -1,0 +1,5 @@
+foreach(subject IN ITEMS errors broadcast)
+	unit_test(rpc_${subject} SOURCES unit/rpc_world.c unit/http_world.c LINKS rpc)
+endforeach()
+unit_test(rpc_blocks SOURCES unit/rpc_world.c unit/http_world.c unit/vectors.c LINKS rpc)
+unit_test(rpc_client SOURCES unit/rpc_world.c unit/http_world.c LINKS rpc rpc_client)

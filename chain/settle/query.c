@@ -104,8 +104,8 @@ static void put_miner(struct asked *asked, const ProtobufCBinaryData *miner)
 		return;
 	memcpy(key.b, miner->data, sizeof key.b);
 	address = account_address_of(&key);
-	put_address(asked, "miner", address.b);
-	put_hex(asked, "miner_key", miner);
+	put_hex(asked, "miner", miner);
+	put_address(asked, "miner_address", address.b);
 }
 
 /* Deadlines live in job time; people have clocks. */
@@ -224,13 +224,38 @@ static void put_terms(struct asked *asked, const Pb__Job *job)
 	put_text(asked, "unit_type", job->unit_type);
 	put_u64(asked, "unit_price", job->unit_price);
 	put_u64(asked, "max_units_milli", job->max_units_milli);
-	put_job_time(asked, "deadline_job_ms", "deadline_ms", job->deadline_ms);
+	put_job_time(asked, "deadline_ms", "deadline_block_ms", job->deadline_ms);
 	put_number(asked, "max_attempts", job->max_attempts);
 	put_text(asked, "on_silence",
 		job->on_silence == PB__ON_SILENCE__PAY_MINER ? "PAY_MINER" : "REFUND");
 	put_u64(asked, "review_ms", job->review_ms);
 	put_u64(asked, "grace_ms", job->grace_ms);
 	put_u64(asked, "submit_height", (uint64_t)job->submit_height);
+}
+
+/* Whole, so that a coordinator that lost it can record it byte for byte [protocol 3]. */
+static void put_delivered(struct asked *asked, const Pb__Receipt *receipt)
+{
+	put_key(asked, "delivered");
+	buf_append_text(asked->json, "{");
+	put_text(asked, "receipt_id", receipt->receipt_id);
+	put_address(asked, "client", receipt->client.data);
+	put_text(asked, "job_id", receipt->job_id);
+	put_number(asked, "attempt", receipt->attempt);
+	put_u64(asked, "submit_height", (uint64_t)receipt->submit_height);
+	put_address(asked, "coordinator", receipt->coordinator.data);
+	put_hex(asked, "miner", &receipt->miner);
+	put_text(asked, "service", receipt->service);
+	put_hex(asked, "payload_hash", &receipt->payload_hash);
+	put_text(asked, "unit_type", receipt->unit_type);
+	put_u64(asked, "units_milli", receipt->units_milli);
+	put_u64(asked, "unit_price", receipt->unit_price);
+	put_u64(asked, "amount", receipt->amount);
+	put_hex(asked, "result_hash", &receipt->result_hash);
+	put_u64(asked, "started_ms", receipt->started_ms);
+	put_u64(asked, "completed_ms", receipt->completed_ms);
+	put_hex(asked, "miner_signature", &receipt->miner_signature);
+	buf_append_text(asked->json, "}");
 }
 
 static void put_assignment(struct asked *asked, const struct job_key *key, uint32_t attempt)
@@ -244,14 +269,12 @@ static void put_assignment(struct asked *asked, const struct job_key *key, uint3
 	put_key(asked, "assignment");
 	buf_append_text(asked->json, "{");
 	put_miner(asked, &assignment->miner);
-	put_job_time(asked, "lease_end_job_ms", "lease_end_ms", assignment->lease_end_ms);
-	put_u64(asked, "assigned_ms", assignment->assigned_block_ms);
+	put_job_time(asked, "lease_end_ms", "lease_end_block_ms", assignment->lease_end_ms);
+	put_u64(asked, "assigned_block_ms", assignment->assigned_block_ms);
 	if (assignment->delivered) {
-		put_text(asked, "receipt_id", assignment->delivered->receipt_id);
-		put_u64(asked, "amount", assignment->delivered->amount);
-		put_hex(asked, "result_hash", &assignment->delivered->result_hash);
 		put_job_time(
-			asked, "review_end_job_ms", "review_end_ms", assignment->review_end_ms);
+			asked, "review_end_ms", "review_end_block_ms", assignment->review_end_ms);
+		put_delivered(asked, assignment->delivered);
 	}
 	buf_append_text(asked->json, "}");
 }

@@ -1,173 +1,264 @@
+#define _GNU_SOURCE
+#include "tests/bench/load.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "bench.h"
-
-/* Latencies in steps of 50 us up to 10 s: enough for a p99, small enough to sort nothing. */
-enum { BUCKETS = 200000, BUCKET_US = 50, ANSWER_BYTES_MAX = 16384 };
+enum { ANSWER_BYTES_MAX = 64 * 1024 };
 
 struct connection {
 	int fd;
-	double sent_s;
-	size_t len;
-	char answer[ANSWER_BYTES_MAX];
+	struct buf request;
+	size_t sent;
+	uint64_t name;
+	bool waiting; /* for an answer */
+	uint64_t paused_until_ms;
+	size_t in_len;
+	uint8_t in[ANSWER_BYTES_MAX];
 };
 
 struct load {
-	const struct load_plan *plan;
-	struct load_result *result;
+	const struct load_source *source;
 	struct connection *connections;
-	size_t next;    /* request */
-	size_t next_at; /* its first byte */
-	uint32_t *latencies;
-	double count_from, until;
-	unsigned open;
+	size_t count;
+	size_t paused;
+	int epoll_fd;
+	uint64_t answered;
+	bool dry;
+	char *fault; /* of the caller; not empty: stop */
 };
 
-static int connect_to(uint16_t port)
+uint64_t bench_now_ms(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int one = 1;
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-		bench_die("can't connect to port %u: %s", port, strerror(errno));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	return fd;
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* A request of half a kilobyte always fits an idle socket's buffer. */
-static void send_next(struct load *l, struct connection *c, double now)
+int64_t bench_unix_ms(void)
 {
-	const struct requests *r = l->plan->requests;
-	if (l->next == r->count && l->plan->repeat)
-		l->next = l->next_at = 0;
-	if (l->next == r->count || now >= l->until) {
-		l->result->ran_dry |= now < l->until;
-		close(c->fd);
-		c->fd = -1;
-		l->open--;
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static uint64_t thread_cpu_us(void)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_THREAD, &usage);
+	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+static void fail(struct load *l, const char *what)
+{
+	if (l->fault[0] == '\0')
+		snprintf(
+			l->fault, 256, "%s: %s", what, errno == 0 ? "unexpected" : strerror(errno));
+}
+
+/* Sends what is left; a request is smaller than a socket's buffer, so it rarely takes two calls. */
+static void flush(struct load *l, struct connection *c)
+{
+	while (c->sent < c->request.len) {
+		ssize_t n = send(c->fd, c->request.data + c->sent, c->request.len - c->sent,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN)
+			return; /* edge triggered: EPOLLOUT will call again */
+		if (n <= 0) {
+			fail(l, "send");
+			return;
+		}
+		c->sent += (size_t)n;
+	}
+}
+
+static void send_next(struct load *l, struct connection *c)
+{
+	buf_clear(&c->request);
+	c->sent = 0;
+	c->in_len = 0;
+	if (!l->source->next(l->source->self, &c->request, &c->name)) {
+		l->dry = true;
 		return;
 	}
-	uint32_t size = r->sizes[l->next++];
-	if (send(c->fd, r->bytes.data + l->next_at, size, MSG_NOSIGNAL) != (ssize_t)size)
-		bench_die("a request did not leave whole: %s", strerror(errno));
-	l->next_at += size;
-	l->result->sent++;
-	c->sent_s = now;
-	c->len = 0;
-}
-
-/* Length of a whole answer at the start of the bytes; 0: not whole yet. */
-static size_t whole_answer(const char *bytes, size_t len)
-{
-	const char *end = memmem(bytes, len, "\r\n\r\n", 4);
-	if (!end)
-		return 0;
-	const char *length = memmem(bytes, (size_t)(end - bytes), "Content-Length: ", 16);
-	if (!length)
-		bench_die("an answer without Content-Length");
-	size_t total = (size_t)(end - bytes) + 4 + (size_t)atol(length + 16);
-	return total <= len ? total : 0;
-}
-
-static void on_answer(struct load *l, struct connection *c, double now)
-{
-	struct load_result *result = l->result;
-	if (memmem(c->answer, c->len, l->plan->good, strlen(l->plan->good))) {
-		result->good++;
-	} else {
-		if (result->bad++ == 0)
-			snprintf(result->first_bad, sizeof result->first_bad, "%.*s",
-				(int)(c->len < 500 ? c->len : 500), c->answer);
-	}
-	if (now >= l->count_from && now < l->until) {
-		result->counted++;
-		size_t bucket = (size_t)((now - c->sent_s) * 1e6 / BUCKET_US);
-		l->latencies[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
-	}
-	send_next(l, c, now);
-}
-
-static void on_readable(struct load *l, struct connection *c)
-{
-	ssize_t got = recv(c->fd, c->answer + c->len, sizeof c->answer - c->len, 0);
-	if (got < 0 && errno == EAGAIN)
+	if (!buf_ok(&c->request)) {
+		fail(l, "request");
 		return;
-	if (got <= 0)
-		bench_die("the server closed a connection");
-	c->len += (size_t)got;
-	if (whole_answer(c->answer, c->len))
-		on_answer(l, c, bench_now_s());
-	else if (c->len == sizeof c->answer)
-		bench_die("an answer larger than %d bytes", ANSWER_BYTES_MAX);
-}
-
-static double percentile_ms(const uint32_t *latencies, uint64_t total, double share)
-{
-	uint64_t wanted = (uint64_t)((double)total * share), seen = 0;
-	for (size_t i = 0; i < BUCKETS; i++) {
-		seen += latencies[i];
-		if (seen > wanted)
-			return (double)i * BUCKET_US / 1000.0;
 	}
-	return 0;
+	c->waiting = true;
+	flush(l, c);
 }
 
-static void run(struct load *l, int poll_fd)
+/* Whole answer in c->in: its body. False: not yet. */
+static bool answer_whole(struct connection *c, uint16_t *status, struct bytes *body)
+{
+	static const char length_name[] = "Content-Length: ";
+	const uint8_t *end = memmem(c->in, c->in_len, "\r\n\r\n", 4);
+	if (end == NULL)
+		return false;
+	size_t head = (size_t)(end - c->in) + 4;
+	const uint8_t *at = memmem(c->in, head, length_name, sizeof length_name - 1);
+	size_t length = 0;
+	if (at != NULL)
+		for (at += sizeof length_name - 1; *at >= '0' && *at <= '9'; at++)
+			length = length * 10 + (size_t)(*at - '0');
+	if (c->in_len < head + length)
+		return false;
+	*status = (uint16_t)((c->in[9] - '0') * 100 + (c->in[10] - '0') * 10 + (c->in[11] - '0'));
+	*body = bytes_view(c->in + head, length);
+	return true;
+}
+
+static void take_answer(struct load *l, struct connection *c)
+{
+	uint16_t status;
+	struct bytes body;
+	if (!answer_whole(c, &status, &body)) {
+		if (c->in_len == sizeof c->in)
+			fail(l, "an answer larger than expected");
+		return;
+	}
+	c->waiting = false;
+	l->answered++;
+	uint32_t pause_ms = l->source->answered(l->source->self, c->name, status, body);
+	if (pause_ms == 0) {
+		send_next(l, c);
+		return;
+	}
+	c->paused_until_ms = bench_now_ms() + pause_ms;
+	l->paused++;
+}
+
+static void on_event(struct load *l, struct connection *c, uint32_t events)
+{
+	if ((events & EPOLLOUT) != 0 && c->waiting && c->sent < c->request.len)
+		flush(l, c);
+	while ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && l->fault[0] == '\0') {
+		if (c->in_len == sizeof c->in) {
+			errno = 0;
+			fail(l, "an answer larger than expected");
+			return;
+		}
+		ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			fail(l, "the server closed a connection");
+			return;
+		}
+		bool short_read = (size_t)n < sizeof c->in - c->in_len;
+		c->in_len += (size_t)n;
+		if (c->waiting)
+			take_answer(l, c);
+		if (short_read)
+			return; /* the socket was emptied; the next bytes make a new edge */
+	}
+}
+
+static void resume_paused(struct load *l)
+{
+	uint64_t now = bench_now_ms();
+	for (size_t i = 0; i < l->count && l->paused > 0; i++) {
+		struct connection *c = &l->connections[i];
+		if (c->paused_until_ms == 0 || c->paused_until_ms > now)
+			continue;
+		c->paused_until_ms = 0;
+		l->paused--;
+		send_next(l, c);
+	}
+}
+
+static void run_until(struct load *l, uint64_t end_ms)
 {
 	struct epoll_event events[256];
-	while (l->open > 0) {
-		int count = epoll_wait(poll_fd, events, 256, 1000);
-		if (count == 0 && bench_now_s() > l->until + 10)
-			bench_die("no answer for ten seconds after the end");
-		for (int i = 0; i < count; i++)
-			on_readable(l, events[i].data.ptr);
+	while (bench_now_ms() < end_ms && !l->dry && l->fault[0] == '\0') {
+		int n = epoll_wait(l->epoll_fd, events, 256, 5);
+		if (n < 0 && errno != EINTR)
+			fail(l, "epoll_wait");
+		for (int i = 0; i < n; i++)
+			on_event(l, events[i].data.ptr, events[i].events);
+		if (l->paused > 0)
+			resume_paused(l);
 	}
 }
 
-void load_run(struct load_result *out, const struct load_plan *plan)
+static bool connect_one(struct load *l, struct connection *c, uint16_t port)
 {
-	memset(out, 0, sizeof *out);
-	struct load l = {.plan = plan, .result = out, .open = plan->connections};
-	l.connections = calloc(plan->connections, sizeof *l.connections);
-	l.latencies = calloc(BUCKETS, sizeof *l.latencies);
-	int poll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (!l.connections || !l.latencies || poll_fd < 0)
-		bench_die("no memory for the generator");
-	for (unsigned i = 0; i < plan->connections; i++)
-		l.connections[i].fd = connect_to(plan->port);
-	double from = bench_now_s(), cpu = bench_thread_cpu_s();
-	struct timespec wall;
-	clock_gettime(CLOCK_REALTIME, &wall);
-	out->began_wall_s = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9 + plan->warmup_s;
-	l.count_from = from + plan->warmup_s;
-	l.until = l.count_from + plan->seconds;
-	for (unsigned i = 0; i < plan->connections; i++) {
-		struct connection *c = &l.connections[i];
-		struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-		epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->fd, &event);
-		send_next(&l, c, from);
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
+	if (c->fd >= 0 && connect(c->fd, (struct sockaddr *)&to, sizeof to) == 0 &&
+		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
+		epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, c->fd, &event) == 0)
+		return true;
+	fail(l, "connect");
+	return false;
+}
+
+static bool connect_all(struct load *l, const struct load_plan *plan)
+{
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	l->connections = calloc(plan->connections, sizeof l->connections[0]);
+	if (l->epoll_fd < 0 || l->connections == NULL) {
+		fail(l, "epoll_create1");
+		return false;
 	}
-	run(&l, poll_fd);
-	double until = bench_now_s();
-	out->measured_s = (until < l.until ? until : l.until) - l.count_from;
-	out->cpu_us_per_request =
-		(bench_thread_cpu_s() - cpu) * 1e6 / (double)(out->sent ? out->sent : 1);
-	out->p50_ms = percentile_ms(l.latencies, out->counted, 0.50);
-	out->p99_ms = percentile_ms(l.latencies, out->counted, 0.99);
-	close(poll_fd);
-	free(l.connections);
-	free(l.latencies);
+	for (; l->count < plan->connections; l->count++)
+		if (!connect_one(l, &l->connections[l->count], plan->port))
+			return false;
+	return true;
+}
+
+static void close_all(struct load *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		close(l->connections[i].fd);
+		buf_fini(&l->connections[i].request);
+	}
+	free(l->connections);
+	if (l->epoll_fd >= 0)
+		close(l->epoll_fd);
+}
+
+static void measure(struct load *l, struct load_result *out, const struct load_plan *plan)
+{
+	for (size_t i = 0; i < l->count; i++)
+		send_next(l, &l->connections[i]);
+	run_until(l, bench_now_ms() + plan->warm_ms);
+
+	uint64_t answered_before = l->answered;
+	uint64_t cpu_before = thread_cpu_us();
+	uint64_t began = bench_now_ms();
+	out->began_unix_ms = bench_unix_ms();
+	run_until(l, began + plan->measure_ms);
+	out->ended_unix_ms = bench_unix_ms();
+	out->window_ms = bench_now_ms() - began;
+	out->answered = l->answered - answered_before;
+	out->cpu_us = out->answered == 0
+			      ? 0
+			      : (double)(thread_cpu_us() - cpu_before) / (double)out->answered;
+}
+
+enum status load_run(struct load_result *out, const struct load_plan *plan,
+	const struct load_source *source, char fault[256])
+{
+	struct load l = {.source = source, .epoll_fd = -1, .fault = fault};
+	memset(out, 0, sizeof *out);
+	fault[0] = '\0';
+	if (connect_all(&l, plan))
+		measure(&l, out, plan);
+	close_all(&l);
+	return fault[0] == '\0' ? STATUS_OK : STATUS_IO;
 }

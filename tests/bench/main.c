@@ -1,236 +1,183 @@
-#include <signal.h>
-#include <stdarg.h>
+/* build/bench: how many transfers a second one aitbcd commits on this machine, beside the bounds of
+ * the machine itself, measured in the same run. The figure to watch is the ratio to cores x bare
+ * signature checks. */
+#define _GNU_SOURCE
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <sys/random.h>
 #include <unistd.h>
 
-#include "bench.h"
-
-double bench_now_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-double bench_thread_cpu_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static struct ground ground;
-static pid_t echo;
-
-void bench_die(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fprintf(stderr, "bench: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	if (ground.node > 0)
-		kill(ground.node, SIGKILL);
-	if (echo > 0)
-		kill(echo, SIGKILL);
-	exit(1);
-}
+#include "base/keys.h"
+#include "tests/bench/bare.h"
+#include "tests/bench/load.h"
+#include "tests/bench/settle.h"
 
 struct options {
 	bool json;
-	double seconds, warmup;
-	uint32_t accounts, connections;
-	uint16_t base_port;
+	uint32_t seconds;
+	uint32_t warm_seconds;
+	uint32_t connections;
+	uint32_t accounts;
+	uint32_t txs; /* 0: enough for the verify bound */
+	char program[PATH_MAX];
+	char dir[PATH_MAX];
 };
 
-static const char usage[] =
-	"bench - committed transactions per second of a real node, as a ratio to what the machine "
-	"can verify\n"
-	"  --seconds N      measured time (15)      --warmup N       before it (3)\n"
-	"  --accounts N     funded accounts (10000) --connections N  one request under way each "
-	"(128)\n"
-	"  --base-port P    ports of the node (36656)\n"
-	"  --json           one object with committed_tx_per_s and ratio\n";
+struct figures {
+	double verify_before;
+	double verify_after;
+	double echo_per_s;
+	double echo_generator_us;
+	double batch_ms;
+	struct settle_figures settle;
+};
 
-static void read_options(struct options *o, int argc, char **argv)
+static int usage(FILE *to)
 {
-	*o = (struct options){false, 15, 3, 10000, 128, 36656};
+	fputs("usage: bench [--json] [--seconds 15] [--warm 3] [--connections 64] [--accounts "
+	      "10000] [--txs N]\n"
+	      "             [--program AITBCD] [--dir FOLDER]\n"
+	      "Measures this machine's bounds, then a real aitbcd; progress goes to stderr.\n",
+		to);
+	return to == stdout ? 0 : 2;
+}
+
+/* The folder this program lies in, where aitbcd is too. */
+static void own_folder(char out[PATH_MAX])
+{
+	ssize_t len = readlink("/proc/self/exe", out, PATH_MAX - 1);
+	out[len > 0 ? len : 0] = '\0';
+	char *end = strrchr(out, '/');
+	if (end != NULL)
+		*end = '\0';
+}
+
+static bool read_options(struct options *o, int argc, char **argv)
+{
+	const struct {
+		const char *name;
+		uint32_t *number;
+		char *text;
+	} known[] = {{"--seconds", &o->seconds, NULL}, {"--warm", &o->warm_seconds, NULL},
+		{"--connections", &o->connections, NULL}, {"--accounts", &o->accounts, NULL},
+		{"--txs", &o->txs, NULL}, {"--program", NULL, o->program}, {"--dir", NULL, o->dir}};
 	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : "";
+		size_t k = 0;
 		if (strcmp(argv[i], "--json") == 0) {
 			o->json = true;
 			continue;
 		}
-		if (strcmp(argv[i], "--help") == 0) {
-			fputs(usage, stdout);
-			exit(0);
-		}
-		if (strcmp(argv[i], "--seconds") == 0)
-			o->seconds = atof(value);
-		else if (strcmp(argv[i], "--warmup") == 0)
-			o->warmup = atof(value);
-		else if (strcmp(argv[i], "--accounts") == 0)
-			o->accounts = (uint32_t)atoi(value);
-		else if (strcmp(argv[i], "--connections") == 0)
-			o->connections = (uint32_t)atoi(value);
-		else if (strcmp(argv[i], "--base-port") == 0)
-			o->base_port = (uint16_t)atoi(value);
+		while (k < sizeof known / sizeof known[0] && strcmp(argv[i], known[k].name) != 0)
+			k++;
+		if (k == sizeof known / sizeof known[0] || ++i == argc)
+			return false;
+		if (known[k].text != NULL)
+			snprintf(known[k].text, PATH_MAX, "%s", argv[i]);
 		else
-			bench_die("unknown option %s\n%s", argv[i], usage);
-		i++;
+			*known[k].number = (uint32_t)strtoul(argv[i], NULL, 10);
 	}
-	if (o->seconds <= 0 || o->accounts < 2 || o->connections < 1)
-		bench_die("an option is out of range\n%s", usage);
+	return o->seconds > 0 && o->accounts > 0 && o->connections > 0 && o->connections <= 800;
 }
 
-struct figures {
-	double verify_before, verify_after, echo_per_s, synced_puts;
-	struct load_result load;
-	struct ground_blocks blocks;
-	double committed_per_s, ratio, node_cpu_us_per_tx, rss_peak_mb, ready_s;
-	size_t tx_bytes;
-};
-
-static double measure_echo(const struct options *o)
+static bool measure_bounds(struct figures *f, const char *dir, char fault[256])
 {
-	struct requests one;
-	uint32_t size;
-	const char *request = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 52\r\n\r\n"
-			      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\",\"params\":{}";
-	buf_init(&one.bytes, 0);
-	buf_append_text(&one.bytes, request);
-	size = (uint32_t)one.bytes.len;
-	one.sizes = &size;
-	one.count = 1;
-	uint16_t port;
-	echo = bounds_echo_start(&port);
-	struct load_plan plan = {
-		.port = port,
-		.connections = o->connections,
-		.requests = &one,
-		.repeat = true,
-		.warmup_s = 0.5,
-		.seconds = 2,
-		.good = "200 OK",
-	};
-	struct load_result result;
-	load_run(&result, &plan);
-	kill(echo, SIGKILL);
-	waitpid(echo, NULL, 0);
-	echo = 0;
-	buf_fini(&one.bytes);
-	return (double)result.counted / result.measured_s;
+	char store[PATH_MAX];
+	snprintf(store, sizeof store, "%.4000s/bench-store-XXXXXX", dir);
+	fprintf(stderr, "bare signature checks, HTTP echo, synced batch ...\n");
+	f->verify_before = bare_verify_per_core();
+	if (bare_http_echo(&f->echo_per_s, &f->echo_generator_us, fault) != STATUS_OK)
+		return false;
+	if (mkdtemp(store) == NULL) {
+		snprintf(fault, 256, "%.200s can't be made", store);
+		return false;
+	}
+	bool ok = bare_store_batch(&f->batch_ms, store, fault) == STATUS_OK;
+	bare_store_remove(store);
+	return ok;
 }
 
-static void measure_chain(const struct options *o, const char *program_dir, struct figures *f)
+static double ratio_of(const struct figures *f)
 {
-	double from = bench_now_s();
-	ground_start(&ground, program_dir, o->accounts, o->base_port);
-	f->ready_s = bench_now_s() - from;
-	/* Enough for half of what the signatures alone would allow. */
-	size_t count = (size_t)(f->verify_before * (o->seconds + o->warmup));
-	struct requests requests;
-	ground_sign(&ground, &requests, count, &f->tx_bytes);
-	struct load_plan plan = {
-		.port = ground.rpc_port,
-		.connections = o->connections,
-		.requests = &requests,
-		.warmup_s = o->warmup,
-		.seconds = o->seconds,
-		.good = "\"code\":0",
-	};
-	double cpu_before, cpu_after;
-	ground_usage(&ground, &cpu_before, &f->rss_peak_mb);
-	load_run(&f->load, &plan);
-	ground_usage(&ground, &cpu_after, &f->rss_peak_mb);
-	usleep(500000); /* the last block of the measured time may still be on its way */
-	double until = f->load.began_wall_s + f->load.measured_s;
-	ground_count(&ground, &f->blocks, f->load.began_wall_s, until);
-	f->committed_per_s = (double)f->blocks.txs / f->load.measured_s;
-	f->node_cpu_us_per_tx =
-		(cpu_after - cpu_before) * 1e6 / (double)(f->load.good ? f->load.good : 1);
-	ground_stop(&ground);
-	buf_fini(&requests.bytes);
-	free(requests.sizes);
+	double per_core = (f->verify_before + f->verify_after) / 2;
+	return per_core > 0 ? f->settle.committed_per_s / (per_core * 2) : 0;
 }
 
-static void print_text(const struct options *o, const struct figures *f)
+static void print_json(const struct figures *f, const struct options *o)
 {
-	struct utsname machine;
-	uname(&machine);
-	printf("machine            %ld cores, %s %s\n", sysconf(_SC_NPROCESSORS_ONLN),
-		machine.sysname, machine.release);
-	printf("load               %u accounts, %zu-byte transfers, %u connections, %.0f s after "
-	       "%.0f s\n",
-		o->accounts, f->tx_bytes, o->connections, o->seconds, o->warmup);
-	printf("bare verify        %.0f /s a core before, %.0f after\n", f->verify_before,
-		f->verify_after);
-	printf("bare HTTP echo     %.0f /s\n", f->echo_per_s);
-	printf("bare synced puts   %.0f /s\n", f->synced_puts);
-	printf("committed          %.0f tx/s in %llu blocks (%.0f tx each, largest %llu)\n",
-		f->committed_per_s, (unsigned long long)f->blocks.blocks,
-		(double)f->blocks.txs / (double)(f->blocks.blocks ? f->blocks.blocks : 1),
-		(unsigned long long)f->blocks.largest);
-	printf("ratio              %.3f of 2 x bare verify\n", f->ratio);
-	printf("answers            %llu good, %llu bad, p50 %.2f ms, p99 %.2f ms%s\n",
-		(unsigned long long)f->load.good, (unsigned long long)f->load.bad, f->load.p50_ms,
-		f->load.p99_ms, f->load.ran_dry ? " (the requests ran out before the time)" : "");
-	if (f->load.bad > 0)
-		printf("first bad answer   %s\n", f->load.first_bad);
-	printf("generator          %.1f us CPU a request\n", f->load.cpu_us_per_request);
-	printf("node               %.1f us CPU a transaction, %.0f MB resident at most\n",
-		f->node_cpu_us_per_tx, f->rss_peak_mb);
+	const struct settle_figures *s = &f->settle;
+	printf("{\"committed_tx_per_s\":%.1f,\"ratio\":%.4f,\"cores\":%u,\"tx_bytes\":%zu,"
+	       "\"window_s\":%.3f,\"blocks\":%llu,\"committed\":%llu,\"admitted_tx_per_s\":%.1f,"
+	       "\"refused\":%llu,\"held_back\":%llu,\"generator_us_per_request\":%.2f,"
+	       "\"connections\":%u,\"verify_per_core_before\":%.0f,\"verify_per_core_after\":%.0f,"
+	       "\"http_echo_per_s\":%.0f,\"store_batch_1000_ms\":%.3f,\"ready_ms\":%llu,"
+	       "\"rss_mb\":%.1f}\n",
+		s->committed_per_s, ratio_of(f), bare_cores(), s->tx_bytes, s->window_s,
+		(unsigned long long)s->blocks, (unsigned long long)s->committed, s->admitted_per_s,
+		(unsigned long long)s->refused, (unsigned long long)s->held_back, s->generator_us,
+		o->connections, f->verify_before, f->verify_after, f->echo_per_s, f->batch_ms,
+		(unsigned long long)s->ready_ms, (double)s->rss_kb / 1024);
 }
 
-static void print_json(const struct options *o, const struct figures *f)
+static void print_text(const struct figures *f, const struct options *o)
 {
-	printf("{\"committed_tx_per_s\":%.1f,\"ratio\":%.4f,\"verify_per_core_before\":%.0f,"
-	       "\"verify_per_core_after\":%.0f,\"http_echo_per_s\":%.0f,\"synced_puts_per_s\":%.0f,"
-	       "\"accounts\":%u,\"connections\":%u,\"tx_bytes\":%zu,\"seconds\":%.1f,\"blocks\":%"
-	       "llu,"
-	       "\"good\":%llu,\"bad\":%llu,\"ran_dry\":%s,\"p50_ms\":%.2f,\"p99_ms\":%.2f,"
-	       "\"generator_us_per_request\":%.2f,\"node_us_per_tx\":%.2f,\"rss_peak_mb\":%.1f}\n",
-		f->committed_per_s, f->ratio, f->verify_before, f->verify_after, f->echo_per_s,
-		f->synced_puts, o->accounts, o->connections, f->tx_bytes, f->load.measured_s,
-		(unsigned long long)f->blocks.blocks, (unsigned long long)f->load.good,
-		(unsigned long long)f->load.bad, f->load.ran_dry ? "true" : "false", f->load.p50_ms,
-		f->load.p99_ms, f->load.cpu_us_per_request, f->node_cpu_us_per_tx, f->rss_peak_mb);
+	const struct settle_figures *s = &f->settle;
+	printf("bare, per core:    %.0f signature checks/s before, %.0f after (%u cores)\n",
+		f->verify_before, f->verify_after, bare_cores());
+	printf("bare HTTP echo:    %.0f requests/s through our shell (generator %.2f us each)\n",
+		f->echo_per_s, f->echo_generator_us);
+	printf("bare store:        %.2f ms for a synced batch of 1000 rows\n", f->batch_ms);
+	printf("node:              ready after %llu ms, %.1f MB at the end\n",
+		(unsigned long long)s->ready_ms, (double)s->rss_kb / 1024);
+	printf("committed:         %.0f tx/s (%llu transfers of %zu bytes in %llu blocks, %.1f s, "
+	       "%u accounts, %u connections)\n",
+		s->committed_per_s, (unsigned long long)s->committed, s->tx_bytes,
+		(unsigned long long)s->blocks, s->window_s, o->accounts, o->connections);
+	printf("answered:          %.0f requests/s; %llu sent again (mempool full), %llu "
+	       "refused%s%s\n",
+		s->admitted_per_s, (unsigned long long)s->held_back, (unsigned long long)s->refused,
+		s->refused > 0 ? ": " : "", s->first_refusal);
+	printf("generator:         %.2f us CPU a request%s\n", s->generator_us,
+		s->generator_us > 12 ? "  (over 12: it may be the limit)" : "");
+	printf("ratio:             %.3f of 2 x bare signature checks\n", ratio_of(f));
 }
 
 int main(int argc, char **argv)
 {
-	struct options options;
-	struct figures figures;
-	memset(&figures, 0, sizeof figures);
-	read_options(&options, argc, argv);
-	uint8_t seed[32] = {1};
-	if (!keys_start(seed))
-		bench_die("no signature library");
-	char program_dir[256];
-	ssize_t len = readlink("/proc/self/exe", program_dir, sizeof program_dir - 1);
-	program_dir[len > 0 ? len : 0] = 0;
-	char *slash = strrchr(program_dir, '/');
-	if (slash)
-		*slash = 0;
-	char dir[] = "/tmp/aitbc-bench-XXXXXX";
-	if (!mkdtemp(dir))
-		bench_die("no temporary folder");
-	snprintf(ground.home, sizeof ground.home, "%s", dir);
-	figures.synced_puts = bounds_synced_puts(dir);
-	figures.echo_per_s = measure_echo(&options);
-	figures.verify_before = bounds_verify_per_core();
-	measure_chain(&options, program_dir, &figures);
-	figures.verify_after = bounds_verify_per_core();
-	figures.ratio = figures.committed_per_s / (figures.verify_before + figures.verify_after);
-	if (options.json)
-		print_json(&options, &figures);
+	static struct options o = {
+		.seconds = 15, .warm_seconds = 3, .connections = 64, .accounts = 10000};
+	static struct figures f;
+	char fault[256] = "";
+	uint8_t seed[32];
+	own_folder(o.dir);
+	snprintf(o.program, sizeof o.program, "%.4000s/aitbcd", o.dir);
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
+	if (!read_options(&o, argc, argv))
+		return usage(stderr);
+	if (getrandom(seed, sizeof seed, 0) != sizeof seed || !keys_start(seed)) {
+		fprintf(stderr, "bench: no randomness or no libraries\n");
+		return 1;
+	}
+	if (!measure_bounds(&f, o.dir, fault)) {
+		fprintf(stderr, "bench: %s\n", fault);
+		return 1;
+	}
+	if (o.txs == 0)
+		o.txs = (uint32_t)((o.seconds + o.warm_seconds) * f.verify_before);
+	const struct settle_plan plan = {o.program, o.dir, o.accounts, o.connections,
+		o.warm_seconds * 1000, o.seconds * 1000, o.txs};
+	fprintf(stderr, "signing %u transfers, then %u s of load after %u s of warm-up ...\n",
+		o.txs, o.seconds, o.warm_seconds);
+	if (settle_run(&f.settle, &plan, fault) != STATUS_OK) {
+		fprintf(stderr, "bench: %s\n", fault);
+		return 1;
+	}
+	f.verify_after = bare_verify_per_core();
+	if (o.json)
+		print_json(&f, &o);
 	else
-		print_text(&options, &figures);
-	return figures.load.bad == 0 ? 0 : 1;
+		print_text(&f, &o);
+	return 0;
 }

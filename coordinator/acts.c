@@ -189,7 +189,7 @@ static void assigned(struct coordinator *c, struct job *job, const struct chain_
 	job->heard_ms = coordinator_now(c);
 	job->assign = tx_of(outcome);
 	work_reason(job, "assigned to %s", job->miner_id);
-	CHECK(job_move(&c->jobs, job, JOB_EV_CHAIN_ASSIGNED));
+	CHECK(jobs_move(&c->jobs, job, JOB_EV_CHAIN_ASSIGNED));
 	work_enter(c, job);
 }
 
@@ -212,7 +212,7 @@ static void recorded(struct coordinator *c, struct job *job, const struct sender
 		memcpy(miner->last_receipt_id, job->receipt_id, sizeof miner->last_receipt_id);
 		miner_save(&c->miners, miner);
 	}
-	if (job_move(&c->jobs, job, JOB_EV_CHAIN_SETTLED))
+	if (jobs_move(&c->jobs, job, JOB_EV_CHAIN_SETTLED))
 		work_enter(c, job);
 }
 
@@ -230,13 +230,13 @@ static void committed(struct coordinator *c, struct job *job, const struct chain
 		break;
 	case ACT_RELEASE:
 		job->queued_ms = coordinator_now(c);
-		if (job_move(&c->jobs, job, JOB_EV_CHAIN_OPEN))
+		if (jobs_move(&c->jobs, job, JOB_EV_CHAIN_OPEN))
 			work_enter(c, job);
 		break;
 	case ACT_RECORD: recorded(c, job, outcome); break;
 	case ACT_FAIL:
 		job->receipt_tx = tx_of(outcome);
-		if (job_move(&c->jobs, job, JOB_EV_CHAIN_FAILED))
+		if (jobs_move(&c->jobs, job, JOB_EV_CHAIN_FAILED))
 			work_enter(c, job);
 		break;
 	case ACT_REJECT: follow_look(c, job); break; /* OPEN or FAILED */
@@ -260,7 +260,7 @@ static void receipt_refused(struct coordinator *c, struct job *job, uint32_t cod
 	job->waiter_count = 0;
 	http_reply_fini(&reply);
 	memset(&job->result_hash, 0, sizeof job->result_hash);
-	CHECK(job_move(&c->jobs, job, JOB_EV_RESULT_REFUSED));
+	CHECK(jobs_move(&c->jobs, job, JOB_EV_RESULT_REFUSED));
 	follow_look(c, job);
 }
 
@@ -287,7 +287,7 @@ void act_told(void *ctx, const struct chain_deed *deed, uint32_t code,
 		told_publish(c, code);
 		return;
 	}
-	job = job_find(&c->jobs, deed->job);
+	job = jobs_find(&c->jobs, deed->job);
 	if (!job || job_ended((enum job_state)job->state))
 		return;
 	if (deed->act == ACT_RENEW)

@@ -168,7 +168,7 @@ static enum http_answer complete(struct route_call *call, struct job *job, const
 		job->started_ms = coordinator_now(c);
 	work_reason(job, "its receipt is being recorded");
 	job_save_result(&c->jobs, job, claim.result);
-	CHECK(job_move(&c->jobs, job, JOB_EV_RESULT));
+	CHECK(jobs_move(&c->jobs, job, JOB_EV_RESULT));
 	wait_for(call, job);
 	work_enter(c, job);
 	return HTTP_WAIT;

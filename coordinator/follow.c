@@ -148,7 +148,7 @@ static void follow(
 		if (!job_state_terminal(terms->state) &&
 			!hash_equal(&terms->payload_hash, &job->terms.payload_hash)) {
 			work_reason(job, "job_exists: another job of that id is on the chain");
-			CHECK(job_move(&c->jobs, job, JOB_EV_REFUSED));
+			CHECK(jobs_move(&c->jobs, job, JOB_EV_REFUSED));
 			work_enter(c, job);
 			return;
 		}
@@ -165,12 +165,12 @@ static void follow(
 		job->delivered_ms = coordinator_now(c);
 	if (terms->state == PB__JOB_STATE__OPEN && job->state != JOB_QUEUED)
 		job->queued_ms = coordinator_now(c);
-	if (!job_move(&c->jobs, job, event))
+	if (!jobs_move(&c->jobs, job, event))
 		return;
 	/* The very result that was delivered is here already. */
 	if (job->state == JOB_DELIVERED && !hash_is_zero(&job->result_hash) &&
 		hash_equal(&job->result_hash, &job->delivered_result))
-		CHECK(job_move(&c->jobs, job, JOB_EV_RESULT));
+		CHECK(jobs_move(&c->jobs, job, JOB_EV_RESULT));
 	work_enter(c, job);
 }
 
@@ -194,7 +194,7 @@ static void not_there(struct coordinator *c, struct job *job)
 	}
 	if (job->refused_code == 0)
 		work_reason(job, "its transaction was never committed");
-	CHECK(job_move(&c->jobs, job, JOB_EV_REFUSED));
+	CHECK(jobs_move(&c->jobs, job, JOB_EV_REFUSED));
 	work_enter(c, job);
 }
 
@@ -202,7 +202,7 @@ static void on_look(void *ctx, const struct rpc_outcome *outcome)
 {
 	struct look *look = ctx;
 	struct coordinator *c = lifeline_drop(look->line);
-	struct job *job = c ? job_find(&c->jobs, look->job) : NULL;
+	struct job *job = c ? jobs_find(&c->jobs, look->job) : NULL;
 	struct job_terms terms;
 	char log[256] = "", fault[96] = "";
 	uint32_t code = 0;

@@ -190,7 +190,7 @@ static void on_cancelled(void *ctx, const struct rpc_outcome *outcome)
 {
 	struct cancel *cancel = ctx;
 	struct coordinator *c = lifeline_drop(cancel->line);
-	struct job *live = c ? job_find(&c->jobs, cancel->job) : NULL;
+	struct job *live = c ? jobs_find(&c->jobs, cancel->job) : NULL;
 	struct http_reply reply;
 	struct job job;
 	const char *log = NULL;
@@ -210,7 +210,7 @@ static void on_cancelled(void *ctx, const struct rpc_outcome *outcome)
 	} else {
 		if (live && !job_ended((enum job_state)live->state)) {
 			work_reason(live, "cancelled by its client");
-			if (job_move(&c->jobs, live, JOB_EV_CHAIN_CANCELLED))
+			if (jobs_move(&c->jobs, live, JOB_EV_CHAIN_CANCELLED))
 				work_enter(c, live);
 		}
 		if (job_read(&c->jobs, &job, cancel->job) == STATUS_OK)

@@ -33,7 +33,7 @@ static bool move(enum job_state *next, enum job_state to)
 	return true;
 }
 
-bool job_next(enum job_state *next, enum job_state at, enum job_event event)
+bool job_state_next(enum job_state *next, enum job_state at, enum job_event event)
 {
 	if (!job_ended(at) && next_by_chain(next, at, event))
 		return true;

@@ -138,7 +138,7 @@ static struct job **bucket_of(const struct job_table *table, const uint8_t id[JO
 	return &table->buckets[get_u32be(id) & (table->bucket_count - 1)];
 }
 
-struct job *job_find(const struct job_table *table, const uint8_t id[JOB_ID_RAW_BYTES])
+struct job *jobs_find(const struct job_table *table, const uint8_t id[JOB_ID_RAW_BYTES])
 {
 	struct job *job = *bucket_of(table, id);
 
@@ -246,11 +246,11 @@ void job_forget_tx(struct job_table *table, const struct job *job)
 	book_delete(table->book, key_view(&key));
 }
 
-bool job_move(struct job_table *table, struct job *job, enum job_event event)
+bool jobs_move(struct job_table *table, struct job *job, enum job_event event)
 {
 	enum job_state next;
 
-	if (!job_next(&next, (enum job_state)job->state, event))
+	if (!job_state_next(&next, (enum job_state)job->state, event))
 		return false;
 	job->state = (uint32_t)next;
 	job_save(table, job);
@@ -291,7 +291,7 @@ static enum status read_record(
 
 enum status job_read(struct job_table *table, struct job *out, const uint8_t id[JOB_ID_RAW_BYTES])
 {
-	const struct job *live = job_find(table, id);
+	const struct job *live = jobs_find(table, id);
 
 	if (!live)
 		return read_record(table, out, id);

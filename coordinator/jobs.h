@@ -1,7 +1,8 @@
 /* jobs: every job this coordinator was given: its record, its state, its rows on disk.
  * Live jobs (not at their end) are in memory, found by their REST id; all jobs are rows of the
- * store. The state has one writer, job_move, which asks job_next; the chain's word always wins over
- * our own. Loop thread only. Rows are gathered in the book (book.h) and durable when it says so. */
+ * store. The state has one writer, jobs_move, which asks job_state_next; the chain's word always
+ * wins over our own. Loop thread only. Rows are gathered in the book (book.h) and durable when it
+ * says so. */
 #ifndef COORDINATOR_JOBS_H
 #define COORDINATOR_JOBS_H
 
@@ -55,7 +56,7 @@ enum job_event {
 };
 
 /* False: the event means nothing in this state; *next is untouched. */
-MUST_USE bool job_next(enum job_state *next, enum job_state at, enum job_event event);
+MUST_USE bool job_state_next(enum job_state *next, enum job_state at, enum job_event event);
 bool job_ended(enum job_state state);
 const char *job_state_text(enum job_state state); /* "queued", ... for logs and reasons */
 const char *job_rest_status(
@@ -71,7 +72,7 @@ struct job_tx {
 struct job {
 	/* stored */
 	uint8_t id[JOB_ID_RAW_BYTES];
-	uint32_t state;                       /* enum job_state; written by job_move alone */
+	uint32_t state;                       /* enum job_state; written by jobs_move alone */
 	char owner[API_KEY_ID_BYTES_MAX + 1]; /* API key that submitted it */
 	struct job_terms terms;
 	char model[SERVICE_MODEL_BYTES_MAX + 1];
@@ -141,7 +142,7 @@ void job_table_fini(struct job_table *table);
 /* Reads the live jobs back after a restart. STATUS_CORRUPT: a row can't be read. */
 MUST_USE enum status job_table_load(struct job_table *table);
 
-struct job *job_find(const struct job_table *table, const uint8_t id[JOB_ID_RAW_BYTES]);
+struct job *jobs_find(const struct job_table *table, const uint8_t id[JOB_ID_RAW_BYTES]);
 /* A zeroed live job. NULL: no memory or JOBS_LIVE_MAX reached. */
 struct job *job_add(struct job_table *table, const uint8_t id[JOB_ID_RAW_BYTES]);
 /* Takes it out of memory; its rows stay. */
@@ -156,7 +157,7 @@ void job_save_result(struct job_table *table, const struct job *job, struct byte
 void job_forget_tx(struct job_table *table, const struct job *job);
 
 /* The state's one writer; saves the job. False: no such move, nothing changed. */
-MUST_USE bool job_move(struct job_table *table, struct job *job, enum job_event event);
+MUST_USE bool jobs_move(struct job_table *table, struct job *job, enum job_event event);
 
 /* A job of any state into *out, from memory or the store (live fields are zero then).
  * STATUS_NOT_FOUND. */

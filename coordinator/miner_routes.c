@@ -212,12 +212,12 @@ static void hear_jobs(struct route_call *call, const struct miner *miner, const 
 		if (!json_is_string(name) ||
 			!job_id_parse(id, json_string_value(name), json_string_length(name)))
 			continue;
-		job = job_find(&c->jobs, id);
+		job = jobs_find(&c->jobs, id);
 		if (job && strcmp(job->miner_id, miner->id) == 0 &&
 			(!attempt || json_integer_value(attempt) == job->terms.attempt)) {
 			job->heard_ms = coordinator_now(c);
 			job->offered = true;
-			if (job->state == JOB_ASSIGNED && job_move(&c->jobs, job, JOB_EV_ACCEPTED))
+			if (job->state == JOB_ASSIGNED && jobs_move(&c->jobs, job, JOB_EV_ACCEPTED))
 				work_wake(c, job);
 			continue;
 		}
@@ -378,7 +378,7 @@ static struct job *job_of_miner(struct route_call *call)
 	struct coordinator *c = call->c;
 	uint8_t id[JOB_ID_RAW_BYTES];
 	struct job *job = job_id_parse(id, call->arg[0], strlen(call->arg[0]))
-				  ? job_find(&c->jobs, id)
+				  ? jobs_find(&c->jobs, id)
 				  : NULL;
 	struct miner *miner = job ? miner_find(&c->miners, job->miner_id) : NULL;
 	struct job stored;
@@ -426,7 +426,7 @@ enum http_answer route_status(struct route_call *call)
 		if (job->started_ms == 0)
 			job->started_ms = job->heard_ms;
 		job->offered = true;
-		if (job->state == JOB_ASSIGNED && job_move(&call->c->jobs, job, JOB_EV_ACCEPTED))
+		if (job->state == JOB_ASSIGNED && jobs_move(&call->c->jobs, job, JOB_EV_ACCEPTED))
 			work_wake(call->c, job);
 		buf_append_text(&call->reply->body, "{\"status\":\"ok\"}");
 	}
@@ -450,7 +450,7 @@ static void give_up(struct route_call *call, struct job *job, bool for_good,
 	struct coordinator *c = call->c;
 	struct miner *miner = job->hand;
 
-	if (!job_move(&c->jobs, job, for_good ? JOB_EV_FAIL : JOB_EV_RETURN)) {
+	if (!jobs_move(&c->jobs, job, for_good ? JOB_EV_FAIL : JOB_EV_RETURN)) {
 		reply_error(call->reply, 409, "wrong_state", NULL, "the job is %s",
 			job_state_text((enum job_state)job->state));
 		return;

@@ -31,7 +31,7 @@ static void accepted(struct coordinator *c, struct job *job)
 	job->reason[0] = 0;
 	if (job->started_ms == 0)
 		job->started_ms = job->heard_ms;
-	if (job_move(&c->jobs, job, JOB_EV_ACCEPTED))
+	if (jobs_move(&c->jobs, job, JOB_EV_ACCEPTED))
 		work_wake(c, job);
 }
 
@@ -39,7 +39,7 @@ static void on_pushed(void *ctx, const struct http_result *result)
 {
 	struct offer *offer = ctx;
 	struct coordinator *c = lifeline_drop(offer->line);
-	struct job *job = c ? job_find(&c->jobs, offer->job) : NULL;
+	struct job *job = c ? jobs_find(&c->jobs, offer->job) : NULL;
 	uint32_t attempt = offer->attempt;
 
 	free(offer);

@@ -45,7 +45,7 @@ static void on_committed(struct coordinator *c, struct job *job, const json_t *r
 		job->raw_tx = NULL;
 		job_forget_tx(&c->jobs, job);
 		c->jobs_submitted++;
-		CHECK(job_move(&c->jobs, job, JOB_EV_CHAIN_OPEN));
+		CHECK(jobs_move(&c->jobs, job, JOB_EV_CHAIN_OPEN));
 		work_enter(c, job);
 		return;
 	}
@@ -59,7 +59,7 @@ static void on_broadcast(void *ctx, const struct rpc_outcome *outcome)
 {
 	struct broadcast *broadcast = ctx;
 	struct coordinator *c = lifeline_drop(broadcast->line);
-	struct job *job = c ? job_find(&c->jobs, broadcast->job) : NULL;
+	struct job *job = c ? jobs_find(&c->jobs, broadcast->job) : NULL;
 
 	free(broadcast);
 	if (!job)
@@ -197,7 +197,7 @@ static void wait_for(struct route_call *call, struct job *job)
 static enum http_answer submit_again(
 	struct route_call *call, const struct job *found, const struct hash32 *payload_hash)
 {
-	struct job *live = job_find(&call->c->jobs, found->id);
+	struct job *live = jobs_find(&call->c->jobs, found->id);
 
 	if (!hash_equal(&found->terms.payload_hash, payload_hash) ||
 		strcmp(found->owner, call->key->id) != 0) {
@@ -301,7 +301,7 @@ enum http_answer submit_tx(struct route_call *call, struct bytes raw_tx, const u
 		else if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 			reply_error(call->reply, 500, "INTERNAL_ERROR", NULL, "%s",
 				status_text(status));
-		else if (job_find(&c->jobs,
+		else if (jobs_find(&c->jobs,
 				 draft.id)) /* refused a moment ago; its row is being written */
 			reply_error(call->reply, 409, "BUSY", NULL, "try again in a moment");
 		else

@@ -61,7 +61,7 @@ static void on_event(struct coordinator *c, const json_t *event)
 	job_rest_id(text, &address, id);
 	if (!job_id_parse(raw, text, strlen(text)))
 		return;
-	job = job_find(&c->jobs, raw);
+	job = jobs_find(&c->jobs, raw);
 	if (job && !job->acting && !job->broadcasting)
 		follow_look(c, job);
 }

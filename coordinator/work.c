@@ -74,7 +74,7 @@ static void forget(struct coordinator *c, struct job *job)
 
 static void do_deed(struct coordinator *c, const struct deed *deed)
 {
-	struct job *job = job_find(&c->jobs, deed->job);
+	struct job *job = jobs_find(&c->jobs, deed->job);
 
 	if (!job)
 		return;
@@ -152,7 +152,7 @@ static void assign(struct coordinator *c, struct job *job, struct miner *miner)
 	job->offer_at_ms = 0;
 	job->heard_ms = now;
 	work_reason(job, "is being assigned to %s", miner->id);
-	CHECK(job_move(&c->jobs, job, JOB_EV_ASSIGN));
+	CHECK(jobs_move(&c->jobs, job, JOB_EV_ASSIGN));
 	work_take_slot(c, job, miner);
 	miner->last_job_ms = now;
 	job->acting = act_assign(c, job, miner);
@@ -171,7 +171,7 @@ static bool is_served(const struct coordinator *c, const struct job *job)
 static void fail(struct coordinator *c, struct job *job)
 {
 	dispatch_remove(&c->dispatch, job);
-	if (!job_move(&c->jobs, job, JOB_EV_FAIL))
+	if (!jobs_move(&c->jobs, job, JOB_EV_FAIL))
 		return;
 	work_free_slot(c, job);
 	log_event(c->config.log, LOG_INFO, "job_failing job=%.64s reason=\"%s\"", job->terms.job_id,
@@ -237,7 +237,7 @@ static void lapse(struct coordinator *c, struct job *job)
 		fail(c, job);
 		return;
 	}
-	if (!job_move(&c->jobs, job, JOB_EV_RETURN))
+	if (!jobs_move(&c->jobs, job, JOB_EV_RETURN))
 		return;
 	work_free_slot(c, job);
 	job->acting = act_release(c, job, NULL);
@@ -302,7 +302,7 @@ static void delivered(struct coordinator *c, struct job *job)
 		return;
 	}
 	work_reason(job, "the result of the delivered receipt never arrived");
-	if (!job_move(&c->jobs, job, JOB_EV_REJECT))
+	if (!jobs_move(&c->jobs, job, JOB_EV_REJECT))
 		return;
 	job->acting = act_reject(c, job);
 	work_wake_at(c, job, now + (job->acting ? ACTING_CHECK_MS : LOOK_AGAIN_MS));

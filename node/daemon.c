@@ -288,6 +288,8 @@ static enum status open_all(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]
 		status = fill_view(p, fault);
 	if (status == STATUS_OK)
 		status = serve_rpc(p, fault);
+	if (status == STATUS_OK && p->config->coordinator_enabled)
+		status = coordinator_role_start(p, fault);
 	if (status == STATUS_OK && p->config->metrics_enabled)
 		status = serve_metrics(p, fault);
 	return status;
@@ -299,6 +301,7 @@ static void close_all(struct daemon_parts *p)
 {
 	if (p->metrics_shell)
 		http_shell_stop(p->metrics_shell, 0);
+	coordinator_role_stop(&p->coordinator, p->stopped ? 0 : DRAIN_MS);
 	if (p->rpc_shell)
 		http_shell_stop(p->rpc_shell, p->stopped ? 0 : DRAIN_MS);
 	if (p->rpc)
@@ -326,9 +329,11 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 
 static void say_ready(struct daemon_parts *p)
 {
-	log_event(&p->log, LOG_INFO, "ready chain=%s height=%lld rpc=%s:%u metrics=%u",
+	log_event(&p->log, LOG_INFO,
+		"ready chain=%s height=%lld rpc=%s:%u coordinator=%u metrics=%u",
 		p->genesis->chain_id, (long long)replica_head(driver_replica(p->driver))->height,
 		p->config->rpc_listen, http_shell_port(p->rpc_shell),
+		p->coordinator.shell ? http_shell_port(p->coordinator.shell) : 0,
 		p->metrics_shell ? http_shell_port(p->metrics_shell) : 0);
 }
 

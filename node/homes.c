@@ -8,10 +8,11 @@
 #include "base/bech32.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "coordinator/coordinator.h"
 #include "node/config.h"
 #include "wallet/keystore.h"
 
-enum { KEY_FILE_BYTES_MAX = 4096, VALIDATOR_POWER = 10 };
+enum { KEY_FILE_BYTES_MAX = 4096, MINERS = 2, VALIDATOR_POWER = 10 };
 enum { GENESIS_BYTES_MAX_ON_DISK = 64 * 1024 * 1024 };
 
 /* The accounts of a devnet and what they start with. */
@@ -256,6 +257,8 @@ static enum status make_all(
 		status = files_join(path, first, "coordinator");
 	if (status == STATUS_OK)
 		status = files_mkdir(path, 0700, fault);
+	if (status == STATUS_OK)
+		status = coordinator_keys_create(path, MINERS, random_bytes, NULL, fault);
 	if (status == STATUS_OK)
 		status = make_users(g, plan, first, fault);
 	struct genesis_fault genesis_fault = {""};

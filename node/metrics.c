@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "coordinator/coordinator.h"
 #include "node/parts.h"
 
 static void metric(
@@ -57,6 +58,23 @@ static void chain_metrics(struct buf *out, const struct daemon_parts *p)
 	metric(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
 }
 
+static void coordinator_metrics(struct buf *out, const struct coordinator *coordinator)
+{
+	struct coordinator_stats stats;
+	coordinator_stats(coordinator, &stats);
+	metric(out, "coordinator_jobs_submitted_total", "counter", "Jobs taken since the start.",
+		stats.jobs_submitted);
+	metric(out, "coordinator_jobs_completed_total", "counter", "Jobs settled since the start.",
+		stats.jobs_completed);
+	metric(out, "coordinator_jobs_failed_total", "counter",
+		"Jobs ended unpaid since the start.", stats.jobs_failed);
+	metric(out, "coordinator_jobs_queued", "gauge", "Jobs that wait for a miner.",
+		stats.jobs_queued);
+	metric(out, "coordinator_jobs_live", "gauge", "Jobs not ended yet.", stats.jobs_live);
+	metric(out, "coordinator_miners_online", "gauge", "Miners heard of lately.",
+		stats.miners_online);
+}
+
 enum http_answer metrics_handle(void *self, const struct http_request *request,
 	struct http_ticket ticket, struct http_reply *reply)
 {
@@ -71,5 +89,7 @@ enum http_answer metrics_handle(void *self, const struct http_request *request,
 	reply->status = 200;
 	reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	chain_metrics(&reply->body, p);
+	if (p->coordinator.coordinator)
+		coordinator_metrics(&reply->body, p->coordinator.coordinator);
 	return HTTP_DONE;
 }

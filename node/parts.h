@@ -3,11 +3,25 @@
 #define NODE_PARTS_H
 
 #include "genesis/genesis.h"
+#include "http/client.h"
 #include "http/shell.h"
 #include "node/chain_view.h"
 #include "node/config.h"
 #include "node/driver.h"
+#include "rpc/client.h"
 #include "rpc/server.h"
+#include "wallet/sender.h"
+
+struct coordinator;
+
+/* The coordinator as this process runs it: a client of the chain that happens to live here. */
+struct coordinator_role {
+	struct http_client *http;
+	struct rpc_client *rpc;
+	struct sender *sender;
+	struct coordinator *coordinator;
+	struct http_shell *shell;
+};
 
 struct daemon_parts {
 	const char *home;
@@ -23,12 +37,17 @@ struct daemon_parts {
 	struct chain_view view;
 	struct rpc_server *rpc;
 	struct http_shell *rpc_shell;
+	struct coordinator_role coordinator;
 	struct http_shell *metrics_shell;
 	char node_id[41];
 	char rpc_address[96];
 	const char *stopped; /* why the validator had to stop; NULL: it did not */
 	char stopped_text[NODE_FAULT_BYTES];
 };
+
+/* coordinator_role.c */
+MUST_USE enum status coordinator_role_start(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]);
+void coordinator_role_stop(struct coordinator_role *role, uint32_t drain_ms);
 
 /* metrics.c: an http_handler whose self is the daemon's parts */
 enum http_answer metrics_handle(void *self, const struct http_request *request,

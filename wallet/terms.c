@@ -53,7 +53,7 @@ static void read_terms(struct reader *r, struct job_terms *out)
 	take(r, field_copy(out->unit_type, UNIT_TYPE_BYTES_MAX, o, "unit_type"), "unit_type");
 	take(r, field_u64(&out->unit_price, o, "unit_price"), "unit_price");
 	take(r, field_u64(&out->max_units_milli, o, "max_units_milli"), "max_units_milli");
-	take(r, field_u64(&out->deadline_ms, o, "deadline_job_ms"), "deadline_job_ms");
+	take(r, field_u64(&out->deadline_ms, o, "deadline_ms"), "deadline_ms");
 	take(r, field_u32(&out->max_attempts, o, "max_attempts"), "max_attempts");
 	take(r, field_enum(&on_silence, &pb__on_silence__descriptor, o, "on_silence"),
 		"on_silence");
@@ -67,13 +67,13 @@ static void read_assignment(struct reader *r, struct job_terms *out)
 {
 	const json_t *o = json_object_get(r->object, "assignment");
 
-	take(r, field_hex(out->miner.b, 33, o, "miner_key"), "assignment.miner_key");
-	take(r, field_u64(&out->lease_end_ms, o, "lease_end_job_ms"),
-		"assignment.lease_end_job_ms");
-	take(r, field_u64(&out->assigned_block_ms, o, "assigned_ms"), "assignment.assigned_ms");
+	take(r, field_hex(out->miner.b, 33, o, "miner"), "assignment.miner");
+	take(r, field_u64(&out->lease_end_ms, o, "lease_end_ms"), "assignment.lease_end_ms");
+	take(r, field_u64(&out->assigned_block_ms, o, "assigned_block_ms"),
+		"assignment.assigned_block_ms");
 	if (out->state == PB__JOB_STATE__DELIVERED)
-		take(r, field_u64(&out->review_end_ms, o, "review_end_job_ms"),
-			"assignment.review_end_job_ms");
+		take(r, field_u64(&out->review_end_ms, o, "review_end_ms"),
+			"assignment.review_end_ms");
 	out->assigned = true;
 }
 

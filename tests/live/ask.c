@@ -12,10 +12,10 @@
 
 #include "base/json.h"
 
-static int connect_to(uint16_t port)
+static int connect_to(uint16_t port, long timeout_ms)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct timeval limit = {ASK_TIMEOUT_MS / 1000, 0};
+	struct timeval limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
 	int on = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -49,9 +49,9 @@ static bool whole(struct buf *answer, size_t *head_len)
 	return length != SIZE_MAX && answer->len - *head_len >= length;
 }
 
-int ask_raw(uint16_t port, struct bytes request, struct buf *body)
+static int ask(uint16_t port, struct bytes request, bool closing, struct buf *body)
 {
-	int fd = connect_to(port);
+	int fd = connect_to(port, closing ? ASK_CLOSING_MS : ASK_TIMEOUT_MS);
 	if (fd < 0)
 		return 0;
 	for (size_t sent = 0; sent < request.len;) {
@@ -60,6 +60,8 @@ int ask_raw(uint16_t port, struct bytes request, struct buf *body)
 			break; /* it may have answered and closed already */
 		sent += (size_t)n;
 	}
+	if (closing)
+		shutdown(fd, SHUT_WR);
 	struct buf answer = {0};
 	size_t head_len = 0;
 	ssize_t n = 1;
@@ -77,6 +79,16 @@ int ask_raw(uint16_t port, struct bytes request, struct buf *body)
 		buf_append(body, answer.data + head_len, answer.len - head_len);
 	buf_fini(&answer);
 	return status;
+}
+
+int ask_raw(uint16_t port, struct bytes request, struct buf *body)
+{
+	return ask(port, request, false, body);
+}
+
+int ask_raw_closing(uint16_t port, struct bytes request)
+{
+	return ask(port, request, true, NULL);
 }
 
 int ask_post(uint16_t port, const char *path, struct bytes json, struct buf *body)

@@ -7,12 +7,16 @@
 
 #include "base/bytes.h"
 
-enum { ASK_TIMEOUT_MS = 15000 };
+enum { ASK_TIMEOUT_MS = 15000, ASK_CLOSING_MS = 200 };
 
 /* Sends the bytes to 127.0.0.1:port and appends the answer's body (everything after the head) to
  * *body, which may be NULL. Returns the HTTP status; 0: the other side closed without a whole
  * answer, or nobody listens; -1: it didn't answer in time. */
 int ask_raw(uint16_t port, struct bytes request, struct buf *body);
+
+/* The same, but our half of the connection is closed after the request, and -1 comes after
+ * ASK_CLOSING_MS: for requests whose head may promise more than they bring. */
+int ask_raw_closing(uint16_t port, struct bytes request);
 
 /* POST of a JSON body to path. */
 int ask_post(uint16_t port, const char *path, struct bytes json, struct buf *body);

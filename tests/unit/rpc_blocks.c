@@ -329,9 +329,9 @@ static void a_chain_without_blocks_answers_all_the_same(void **state)
 	json_t *validators = rpc_result(&w, "validators", NULL);
 	assert_string_equal(text(validators, "block_height"), "1");
 	json_decref(validators);
-	assert_string_equal(
-		rpc_get(&w, "/blockchain", NULL), "{\"jsonrpc\":\"2.0\",\"id\":-1,\"result\":{"
-						  "\"last_height\":\"0\",\"block_metas\":[]}}");
+	assert_string_equal(rpc_get(&w, "/blockchain", NULL),
+		"{\"jsonrpc\":\"2.0\",\"id\":-1,\"result\":{"
+		"\"last_height\":\"0\",\"block_metas\":[]}}");
 	assert_string_equal(rpc_get(&w, "/block", NULL),
 		"{\"jsonrpc\":\"2.0\",\"id\":-1,\"result\":{\"block_id\":{\"hash\":\"\",\"parts\":{"
 		"\"total\":0,"

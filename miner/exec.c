@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -393,16 +394,30 @@ void execs_free(struct execs *execs)
 	free(execs);
 }
 
-enum status exec_find_program(char *out, size_t out_size, const char *name)
+/* Where a program of that name could be, number i; false: nowhere more. Absolute, for it starts in
+ * another directory. */
+static bool program_place(char *out, size_t out_size, const char *name, size_t i)
 {
 	static const char *const PLACES[] = {"/usr/local/bin/", "/usr/bin/", "/bin/"};
-	struct stat st;
-	bool is_path = strchr(name, '/') != NULL;
-	for (size_t i = 0; i < (is_path ? 1 : sizeof PLACES / sizeof PLACES[0]); i++) {
-		int len = snprintf(out, out_size, "%s%s", is_path ? "" : PLACES[i], name);
-		if (len > 0 && (size_t)len < out_size && stat(out, &st) == 0 &&
-			S_ISREG(st.st_mode) && access(out, X_OK) == 0)
-			return STATUS_OK;
+	char here[PATH_MAX] = "";
+	int len;
+	if (strchr(name, '/') == NULL) {
+		if (i >= sizeof PLACES / sizeof PLACES[0])
+			return false;
+		len = snprintf(out, out_size, "%s%s", PLACES[i], name);
+	} else {
+		if (i > 0 || (name[0] != '/' && getcwd(here, sizeof here) == NULL))
+			return false;
+		len = snprintf(out, out_size, "%s%s%s", here, name[0] == '/' ? "" : "/", name);
 	}
+	return len > 0 && (size_t)len < out_size;
+}
+
+enum status exec_find_program(char *out, size_t out_size, const char *name)
+{
+	struct stat st;
+	for (size_t i = 0; program_place(out, out_size, name, i); i++)
+		if (stat(out, &st) == 0 && S_ISREG(st.st_mode) && access(out, X_OK) == 0)
+			return STATUS_OK;
 	return STATUS_NOT_FOUND;
 }

@@ -90,8 +90,8 @@ MUST_USE enum status exec_start(struct execs *execs, struct exec **out,
 /* done follows with EXEC_CANCELLED, unless the program ended first. */
 void exec_cancel(struct exec *exec);
 
-/* The path of a program: itself when it has a '/', else looked up in /usr/local/bin, /usr/bin,
- * /bin. STATUS_NOT_FOUND: no executable file of that name. */
+/* The absolute path of a program: itself when it has a '/', else looked up in /usr/local/bin,
+ * /usr/bin, /bin. STATUS_NOT_FOUND: no executable file of that name. */
 MUST_USE enum status exec_find_program(char *out, size_t out_size, const char *name);
 
 #endif

@@ -8,7 +8,13 @@
 #include "base/json.h"
 #include "miner/job_internal.h"
 
-enum { WATCH_FIRST_MS = 300, WATCH_MOST_MS = 3000, TELL_MS = 20 * 1000, DELIVER_AGAIN_MS = 3000 };
+enum {
+	WATCH_FIRST_MS = 300,
+	WATCH_MOST_MS = 3000,
+	TELL_MS = 20 * 1000,
+	TELL_REFUSED_MS = 15 * 1000,
+	DELIVER_AGAIN_MS = 3000
+};
 
 static void watch(struct job *job);
 
@@ -57,9 +63,11 @@ static void on_told(void *ctx, const struct link_answer *answer)
 		return;
 	}
 	job->tell_tries++;
-	job->tell_at_ms = shop->now_ms() + retry_pause_ms(job->tell_tries);
-	job->refused = link_refused(answer);
-	if (job->tell_tries == 1 || job->refused)
+	/* A no may be about this moment only, as when it asks the chain itself; so it is asked
+	 * again, seldom. */
+	job->tell_at_ms = shop->now_ms() + (link_refused(answer) ? TELL_REFUSED_MS
+								 : retry_pause_ms(job->tell_tries));
+	if (job->tell_tries == 1)
 		log_event(shop->log, LOG_UNUSUAL,
 			"job.result_not_taken job=%s attempt=%u status=%u reason=\"%s\"",
 			job->rest_id, job->attempt, answer->http_status, answer->fault);
@@ -91,7 +99,7 @@ static void tell(struct job *job)
 {
 	char path[JOB_REST_ID_BYTES + 32];
 	struct buf body;
-	if (job->told || job->refused || job->telling || job->shop->now_ms() < job->tell_at_ms)
+	if (job->told || job->telling || job->shop->now_ms() < job->tell_at_ms)
 		return;
 	snprintf(path, sizeof path, "/v1/jobs/%s/complete", job->rest_id);
 	buf_init(&body, 0);

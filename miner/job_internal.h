@@ -45,7 +45,6 @@ struct job {
 	struct job_receipt receipt;
 	bool has_receipt;
 	bool told;    /* the coordinator has taken the result */
-	bool refused; /* it won't: the chain is the only road left */
 	bool telling;
 	unsigned tell_tries;
 	uint64_t tell_at_ms;

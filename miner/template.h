@@ -49,7 +49,7 @@ struct template_param {
 struct template
 {
 	char service[SERVICE_BYTES_MAX + 1];
-	char program[256]; /* path */
+	char program[512]; /* absolute path */
 	json_t *json;      /* owned: the whole definition */
 	struct template_param params[TEMPLATE_PARAMS_MAX];
 	size_t param_count;

@@ -21,3 +21,12 @@ if(TARGET aitbcd)
 	set_tests_properties(e2e_kill_nine PROPERTIES LABELS e2e TIMEOUT 300 RUN_SERIAL ON)
 	set_tests_properties(e2e_kill_nine_often PROPERTIES LABELS "e2e;full" TIMEOUT 1800 RUN_SERIAL ON)
 endif()
+
+if(TARGET aitbcd AND TARGET aitbc-miner)
+	e2e_program(miner SOURCES e2e/miner.c e2e/miner_world.c e2e/miner_chain.c LINKS live wallet lib::cmocka)
+	target_compile_options(e2e_miner PRIVATE -Wno-unused-parameter)
+	add_dependencies(e2e_miner aitbcd aitbc-miner miner_exec_child)
+	add_test(NAME e2e_miner COMMAND e2e_miner $<TARGET_FILE:aitbcd> $<TARGET_FILE:aitbc-miner>
+		$<TARGET_FILE:miner_exec_child> ${CMAKE_BINARY_DIR}/tests)
+	set_tests_properties(e2e_miner PROPERTIES LABELS e2e TIMEOUT 300)
+endif()

@@ -395,6 +395,9 @@ static void programs_are_found_where_programs_live(void **state)
 	assert_int_equal(exec_find_program(path, sizeof path, "env"), STATUS_OK);
 	assert_string_equal(path, "/usr/bin/env");
 	assert_int_equal(exec_find_program(path, sizeof path, "/bin/sh"), STATUS_OK);
+	assert_int_equal(chdir("/usr"), 0);
+	assert_int_equal(exec_find_program(path, sizeof path, "bin/env"), STATUS_OK);
+	assert_string_equal(path, "/usr/bin/env"); /* it will start in another directory */
 	assert_int_equal(exec_find_program(path, sizeof path, "no-such-program"), STATUS_NOT_FOUND);
 	assert_int_equal(exec_find_program(path, sizeof path, "/tmp"), STATUS_NOT_FOUND);
 }

@@ -75,9 +75,6 @@ static void conn_resume(struct conn *conn, enum conn_phase phase)
 	CHECK(conn->phase == CONN_WAITING);
 	event_del(conn->gone);
 	conn->phase = phase;
-	conn->generation++;
-	if (conn->generation == 0)
-		conn->generation = 1;
 	shell->waiting--;
 	MHD_resume_connection(conn->mhd);
 	shell_kick(shell);

@@ -1,4 +1,4 @@
-/* server: the JSON-RPC port [comet.md in our words: docs/rpc.md]: POST bodies, batches and URI
+/* server: the JSON-RPC port [docs/rpc.md]: POST bodies, batches and URI
  * calls become calls of one method table; answers are DONE at once or WAIT. It never sees a socket
  * (http/message.h) nor the node (rpc/view.h). */
 #ifndef RPC_SERVER_H

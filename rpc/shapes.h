@@ -1,4 +1,4 @@
-/* shapes: CometBFT's JSON of the things a block is made of (comet.md 1.4), written straight into a
+/* shapes: CometBFT's JSON of the things a block is made of (docs/rpc.md), written straight into a
  * buf. Pure: fields in their order, 64-bit integers as texts, hashes in upper-case hex, bytes in
  * base64. A message that is absent is written as its zero value. Cannot fail but for memory, which
  * the buf remembers. */

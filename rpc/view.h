@@ -59,7 +59,8 @@ struct view_vtable {
 	void (*mempool_totals)(void *self, size_t *count, size_t *bytes);
 	/* Up to max views into out, oldest first; returns how many. */
 	size_t (*mempool_list)(void *self, struct view_mempool_tx *out, size_t max);
-	/* Admission of one transaction (bytes copied). done may be called before this returns. */
+	/* Admission of one transaction (bytes copied). done is called exactly once, perhaps before
+	 * this returns. */
 	void (*submit)(void *self, struct bytes tx, view_submit_done *done, void *ctx);
 	/* Calls done when the transaction is in a committed block, or with height 0 at deadline_ms
 	 * (monotonic). Must be asked before submit. False: the table of waits is full. cancel by

@@ -346,6 +346,36 @@ static void a_chain_without_blocks_answers_all_the_same(void **state)
 	rpc_world_stop(&w);
 }
 
+static void validators_come_in_pages(void **state)
+{
+	static const struct {
+		const char *params, *count;
+	} pages[] = {
+		{"{}", "30"},
+		{"{\"page\":\"2\"}", "5"},
+		{"{\"per_page\":\"0\"}", "30"},
+		{"{\"per_page\":\"35\"}", "35"},
+		{"{\"per_page\":\"1000\"}", "35"},
+		{"{\"per_page\":\"34\",\"page\":\"2\"}", "1"},
+		{"[\"1\",\"12\",\"3\"]", "2"},
+	};
+	struct rpc_world w;
+
+	rpc_world_start_with(&w, 0, 35);
+	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+		json_t *set = rpc_result(&w, "validators", pages[i].params);
+
+		assert_string_equal(text(set, "total"), "35");
+		assert_string_equal(text(set, "count"), pages[i].count);
+		assert_int_equal(
+			json_array_size(at(set, "validators")), strtoul(pages[i].count, NULL, 10));
+		json_decref(set);
+	}
+	assert_non_null(strstr(rpc_get(&w, "/validators?page=3", NULL),
+		"page should be within [1, 2] range, given 3"));
+	rpc_world_stop(&w);
+}
+
 static void blocks_are_found_by_height_by_hash_and_in_ranges(void **state)
 {
 	struct rpc_world *w = *state;
@@ -522,6 +552,7 @@ int main(void)
 		cmocka_unit_test(small_answers_are_exact),
 		cmocka_unit_test(status_names_the_node_and_its_chain),
 		cmocka_unit_test(a_chain_without_blocks_answers_all_the_same),
+		cmocka_unit_test(validators_come_in_pages),
 		cmocka_unit_test(blocks_are_found_by_height_by_hash_and_in_ranges),
 		cmocka_unit_test(
 			header_commit_and_validators_of_every_height_verify_from_their_json),

@@ -223,11 +223,11 @@ static void block_add(struct builder *b, int64_t height)
 	buf_fini(&raw);
 }
 
-static void chain_build(struct store *store, int64_t blocks)
+static void chain_build(struct store *store, int64_t blocks, uint8_t validators)
 {
 	static Pb__Commit no_commit = PB__COMMIT__INIT;
 	static Pb__ConsensusParams params = PB__CONSENSUS_PARAMS__INIT;
-	struct validator_power member = {validator_key_of(&secret), 10};
+	struct validator_power members[VALIDATORS_MAX] = {{validator_key_of(&secret), 10}};
 	struct builder b = {.store = store, .last_results = sha256(bytes_view(NULL, 0))};
 	struct store_batch batch;
 
@@ -241,7 +241,9 @@ static void chain_build(struct store *store, int64_t blocks)
 	params.evidence_max_bytes = 1048576;
 	params.app_version = 1;
 	b.params = params;
-	assert_int_equal(validator_set_make(&b.set, &member, 1), VALIDATORS_OK);
+	for (uint8_t i = 1; i < validators; i++)
+		members[i] = (struct validator_power){{{i}}, 10};
+	assert_int_equal(validator_set_make(&b.set, members, validators), VALIDATORS_OK);
 	store_batch_init(&batch);
 	assert_int_equal(blocks_put_genesis(&batch, head_of(&b, 0)), STATUS_OK);
 	write_batch(&b, &batch);
@@ -415,6 +417,11 @@ static int64_t clock_stands_still(void *ctx)
 
 void rpc_world_start(struct rpc_world *w, int64_t blocks)
 {
+	rpc_world_start_with(w, blocks, 1);
+}
+
+void rpc_world_start_with(struct rpc_world *w, int64_t blocks, uint8_t validators)
+{
 	struct rpc_config config = {.unix_seconds = clock_stands_still};
 	struct http_shell_config shell = {.handler = rpc_server_handle,
 		.refusal = rpc_server_refusal,
@@ -422,7 +429,7 @@ void rpc_world_start(struct rpc_world *w, int64_t blocks)
 
 	memset(w, 0, sizeof *w);
 	assert_int_equal(store_mem_open(&w->store), STATUS_OK);
-	chain_build(&w->store, blocks);
+	chain_build(&w->store, blocks, validators);
 	w->app.vtable = &app_vtable;
 	w->identity = (struct view_identity){.node_id = "0123456789abcdef0123456789abcdef01234567",
 		.listen_address = "tcp://127.0.0.1:26656",

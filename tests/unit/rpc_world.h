@@ -41,6 +41,8 @@ struct rpc_world {
 
 /* blocks: how many of the three are stored. */
 void rpc_world_start(struct rpc_world *w, int64_t blocks);
+/* More validators than one can't sign blocks here: only with no blocks. */
+void rpc_world_start_with(struct rpc_world *w, int64_t blocks, uint8_t validators);
 void rpc_world_stop(struct rpc_world *w);
 
 /* Answers the n-th kept submission with w->verdict. */

@@ -87,14 +87,14 @@ packages_ensure() {
 build_tree() {
 	local preset=$1 tree=$AITBC_ROOT/$2 log
 	shift 2
-	log=$tree.log
+	mkdir -p "$tree" || die "can't make $tree"
+	log=$tree/build.log
 	step "building $preset in ${tree#"$AITBC_ROOT"/}/ (-j$AITBC_JOBS)"
 	if ! { cd "$AITBC_ROOT" && cmake --preset "$preset" && cmake --build "$tree" -j "$AITBC_JOBS" -- "$@"; } >"$log" 2>&1; then
 		grep -nE 'error|FAILED|CMake Error' "$log" | head -n 20 >&2
 		tail -n 20 "$log" >&2
 		die "the $preset build failed (whole log: $log)"
 	fi
-	mkdir -p "$tree" && mv "$log" "$tree/build.log"
 	good "$preset build ($(elapsed))"
 }
 

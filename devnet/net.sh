@@ -1,0 +1,171 @@
+# A devnet of one validator with coordinator and two miners: starting, asking, stopping. Sourced by demo.sh, up.sh, down.sh
+# after lib.sh. State lives under AITBC_DEVNET (.devnet in the tree): net/ homes and keys, log/, run/ process ids, work/.
+# shellcheck shell=bash
+
+devnet_dir=${AITBC_DEVNET:-$AITBC_ROOT/.devnet}
+net_dir=$devnet_dir/net
+home_dir=$net_dir/node0
+log_dir=$devnet_dir/log
+run_dir=$devnet_dir/run
+work_dir=$devnet_dir/work
+bin_dir=${AITBC_BIN:-$AITBC_ROOT/build}
+chain_id=devnet-1
+
+# Ports: the usual ones, or all from AITBC_BASE_PORT up (as `aitbcd testnet --base-port` counts).
+if [ -n "${AITBC_BASE_PORT:-}" ]; then
+	rpc_port=$((AITBC_BASE_PORT + 1)) rest_port=$((AITBC_BASE_PORT + 2)) metrics_port=$((AITBC_BASE_PORT + 3))
+	miner_ports=("$((AITBC_BASE_PORT + 5))" "$((AITBC_BASE_PORT + 6))")
+else
+	rpc_port=26657 rest_port=18000 metrics_port=9090
+	miner_ports=(18001 18002)
+fi
+rpc_url=http://127.0.0.1:$rpc_port
+rest_url=http://127.0.0.1:$rest_port
+ollama_url=${AITBC_OLLAMA_URL:-http://127.0.0.1:11434}
+
+# The value of the first member of that name in JSON on stdin: the text without quotes, or the number.
+json_get() {
+	tr -d '\n' | awk -v name="$1" '{
+		if (!match($0, "\"" name "\"[ \t]*:[ \t]*")) exit 1
+		rest = substr($0, RSTART + RLENGTH)
+		if (rest ~ /^"/) { sub(/^"/, "", rest); sub(/".*/, "", rest) } else sub(/[],}].*/, "", rest)
+		print rest
+	}'
+}
+
+process_alive() { # NAME
+	local pid
+	pid=$(cat "$run_dir/$1.pid" 2>/dev/null) && [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null &&
+		[ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$(readlink -f "$bin_dir/${1%%[0-9]*}")" ]
+}
+
+# launch NAME COMMAND...: in the background, its output appended to log/NAME.log.
+launch() {
+	local name=$1
+	shift
+	setsid "$@" >>"$log_dir/$name.log" 2>&1 </dev/null &
+	echo $! >"$run_dir/$name.pid"
+}
+
+stop_one() { # NAME: politely, then not
+	local pid i
+	process_alive "$1" || { rm -f "$run_dir/$1.pid"; return 0; }
+	pid=$(cat "$run_dir/$1.pid")
+	kill -TERM "$pid" 2>/dev/null
+	for i in $(seq 250); do
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.02
+	done
+	kill -KILL "$pid" 2>/dev/null
+	rm -f "$run_dir/$1.pid"
+}
+
+devnet_stop() {
+	stop_one aitbc-miner1
+	stop_one aitbc-miner2
+	stop_one aitbcd
+}
+
+devnet_running() {
+	process_alive aitbcd
+}
+
+node_ready() {
+	[ "$(curl -sf --max-time 2 "$rpc_url/status" | json_get latest_block_height)" -ge 1 ] 2>/dev/null
+}
+
+rest_ready() { # it answers, and the chain knows it as a coordinator
+	curl -sf --max-time 2 "$rest_url/v1/coordinator" | grep -q '"published" *: *true'
+}
+
+started_or_die() { # NAME SECONDS COMMAND...
+	local name=$1 seconds=$2
+	shift 2
+	wait_until "$seconds" "$@" && return 0
+	tail -n 5 "$log_dir/$name.log" >&2
+	die "$name didn't become ready within $seconds s (log: $log_dir/$name.log)"
+}
+
+# Makes the homes when there are none, starts node and miners, waits until each answers. Sets node_ready_ms.
+devnet_start() {
+	local began index config
+	# shellcheck disable=SC2086
+	ports_free "$rpc_port" "$rest_port" "$metrics_port" "${miner_ports[@]}"
+	mkdir -p "$log_dir" "$run_dir" "$work_dir"
+	if [ ! -e "$home_dir/genesis.json" ]; then
+		"$bin_dir/aitbcd" testnet --validators 1 --output "$net_dir" --chain-id "$chain_id" \
+			${AITBC_BASE_PORT:+--base-port "$AITBC_BASE_PORT"} >>"$log_dir/aitbcd.log" 2>&1 ||
+			die "aitbcd testnet failed: $(tail -n 1 "$log_dir/aitbcd.log")"
+	fi
+	began=$(now_ms)
+	launch aitbcd "$bin_dir/aitbcd" start --home "$home_dir"
+	started_or_die aitbcd 30 node_ready
+	node_ready_ms=$(($(now_ms) - began))
+	started_or_die aitbcd 30 rest_ready
+	config=$devnet_dir/miner.json
+	# the sample with our Ollama, or without one
+	if ollama_models >/dev/null; then
+		sed "s|http://127.0.0.1:11434|$ollama_url|" "$AITBC_ROOT/devnet/miner.json" >"$config"
+	else
+		sed '/"ollama":/d' "$AITBC_ROOT/devnet/miner.json" >"$config"
+	fi
+	for index in 1 2; do
+		launch "aitbc-miner$index" "$bin_dir/aitbc-miner" --config "$config" \
+			--coordinator "$rest_url" --rpc "$rpc_url" --chain-id "$chain_id" \
+			--miner-id "devnet-miner$index" --port "${miner_ports[index - 1]}" \
+			--key-file "$net_dir/keys/miner$index.json" \
+			--miner-key-file "$home_dir/coordinator/devnet-keys.json" --miner-key-index "$((index - 1))" \
+			--state-dir "$devnet_dir/miner$index"
+	done
+	for index in 1 2; do
+		started_or_die "aitbc-miner$index" 30 curl -sf --max-time 2 "http://127.0.0.1:${miner_ports[index - 1]}/health"
+	done
+}
+
+# Where everything is, for people.
+devnet_describe() {
+	local index name
+	say ""
+	say "  chain $chain_id, one validator      JSON-RPC      $rpc_url"
+	say "  coordinator and explorer           REST, pages   $rest_url"
+	say "  metrics                            Prometheus    http://127.0.0.1:$metrics_port/metrics"
+	for index in 1 2; do
+		say "  miner $index                            HTTP          http://127.0.0.1:${miner_ports[index - 1]}"
+	done
+	say "  logs                               $log_dir/"
+	say "  chain data, keys                   $home_dir/, $net_dir/keys/"
+	say ""
+}
+
+# The lines a user puts before his own aitbc commands.
+devnet_hints() {
+	say "  export AITBC_RPC=$rpc_url AITBC_COORDINATOR=$rest_url AITBC_HOME=$net_dir PATH=$bin_dir:\$PATH"
+}
+
+# Names of the models that an Ollama has, one a line; fails when none answers or it has none.
+ollama_models() {
+	curl -sf --max-time 2 "$ollama_url/api/tags" | tr ',' '\n' | sed -n 's/.*"name"[: ]*"\([^"]*\)".*/\1/p' | grep .
+}
+
+cli() {
+	AITBC_RPC=$rpc_url AITBC_COORDINATOR=$rest_url AITBC_HOME=$net_dir "$bin_dir/aitbc" "$@"
+}
+
+cli_json() {
+	cli --json "$@"
+}
+
+rss_mb() { # of a process by name, with one decimal
+	awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$(cat "$run_dir/$1.pid")/status"
+}
+
+# 1234567 uaitbc as "1.234567"
+aitbc_of() {
+	awk -v u="$1" 'BEGIN { s = u < 0 ? "-" : ""; if (u < 0) u = -u; t = sprintf("%d.%06d", int(u / 1000000), u % 1000000); sub(/0+$/, "", t); sub(/\.$/, "", t); print s t }'
+}
+
+# Removes chain, keys and logs: only what devnet_start made, and only while it is stopped.
+devnet_forget() {
+	rm -rf "$net_dir" "$log_dir" "$run_dir" "$work_dir" "$devnet_dir/miner1" "$devnet_dir/miner2" "$devnet_dir/miner.json"
+	rmdir "$devnet_dir" 2>/dev/null || true
+}

@@ -8,6 +8,7 @@
 #include "base/endian.h"
 #include "chain/settle/jobs.h"
 #include "chain/settle/machine.h"
+#include "chain/settle/prove.h"
 
 uint64_t block_time_ms(const struct app_block *block)
 {
@@ -477,8 +478,10 @@ void settle_committed(void *self)
 	struct settle *settle = self;
 
 	/* Nothing is pending after init_chain, which adopts at once. */
-	if (settle->pending)
-		work_adopt(settle);
+	if (!settle->pending)
+		return;
+	past_keep(&settle->past, &settle->work);
+	work_adopt(settle);
 }
 
 uint64_t settle_next_wake_ms(void *self)

@@ -78,7 +78,7 @@ static enum settle_code decode(struct tx *out, struct arena *arena, struct bytes
 uint64_t pass_one(struct settle *settle, struct state *state, struct decoded_tx *out,
 	const struct app_tx *tx, uint64_t block_ms)
 {
-	const struct account *standing;
+	const struct account *standing = NULL;
 	struct account account;
 	enum status local = STATUS_OK;
 	char log[APP_LOG_BYTES] = "";

@@ -11,6 +11,20 @@
 #include "chain/settle/state.h"
 #include "chain/settle/tree.h"
 
+/* What the last block replaced: the version before the tip, beside what it shares with it. */
+struct past_row {
+	struct hash32 path;
+	size_t at; /* in values */
+	size_t len;
+	bool existed;
+};
+struct past {
+	struct past_row *rows;
+	size_t count;
+	struct buf values;
+	bool complete; /* false: right after an open, there is no version before */
+};
+
 struct settle {
 	struct store *store;
 	struct settle_config config;
@@ -22,6 +36,7 @@ struct settle {
 	struct account_cache *cache;
 	struct tree tree;
 	struct due_queue due; /* committed */
+	struct past past;
 
 	/* The block in work: finalize fills it, commit writes it, committed adopts it. */
 	struct arena arena;

@@ -10,6 +10,7 @@
 #include "chain/settle/jobs.h"
 #include "chain/settle/machine.h"
 #include "chain/settle/params.h"
+#include "chain/settle/prove.h"
 
 enum { QUERY_ARENA_BYTES_MAX = 1024 * 1024, QUERY_HISTORY_MAX = 64 };
 
@@ -466,9 +467,14 @@ static void answer_chain(struct asked *asked)
 /* A record as it is hashed: raw key in, raw value out. */
 static void answer_raw(struct asked *asked)
 {
-	enum status status = store_get(asked->settle->store, asked->snapshot, STORE_STATE,
-		asked->query->data, asked->json);
+	enum status status;
 
+	if (asked->query->prove) {
+		asked->status = prove_record(asked->settle, asked->query, asked->answer);
+		return;
+	}
+	status = store_get(asked->settle->store, asked->snapshot, STORE_STATE, asked->query->data,
+		asked->json);
 	if (status == STATUS_NOT_FOUND)
 		refuse(asked, SETTLE_BAD_PARAM, "no record has this key");
 	else if (status != STATUS_OK)

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "chain/settle/machine.h"
+#include "chain/settle/prove.h"
 
 static void settle_info(void *self, struct app_info *out)
 {
@@ -27,6 +28,7 @@ static void settle_close(void *self)
 	state_fini(&settle->trial);
 	results_fini(&settle->results);
 	due_fini(&settle->due);
+	past_fini(&settle->past);
 	tree_fini(&settle->tree);
 	account_cache_free(settle->cache);
 	arena_fini(&settle->arena);

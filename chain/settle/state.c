@@ -453,3 +453,10 @@ struct bytes state_entry_value(const struct state_entry *entry, uint8_t scratch[
 		return entry->value.packed;
 	return bytes_view(scratch, account_pack(scratch, &entry->value.account));
 }
+
+struct bytes state_entry_before(const struct state_entry *entry, uint8_t scratch[ACCOUNT_BYTES_MAX])
+{
+	if (!is_account(entry))
+		return entry->before.packed;
+	return bytes_view(scratch, account_pack(scratch, &entry->before.account));
+}

@@ -175,6 +175,9 @@ void state_close_totals(struct state *state, const struct totals *committed);
 MUST_USE bool state_entry_changed(const struct state_entry *entry);
 /* The packed value; in scratch for an account. */
 struct bytes state_entry_value(const struct state_entry *entry, uint8_t scratch[ACCOUNT_BYTES_MAX]);
+/* The same of the committed record it stands for; it must exist there. */
+struct bytes state_entry_before(
+	const struct state_entry *entry, uint8_t scratch[ACCOUNT_BYTES_MAX]);
 /* A packed message in the arena; empty and a fault for want of memory. */
 struct bytes state_pack(struct state *state, const ProtobufCMessage *message);
 

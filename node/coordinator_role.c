@@ -94,7 +94,7 @@ static enum status open_coordinator(
 
 enum status coordinator_role_start(struct daemon_parts *p, char fault[NODE_FAULT_BYTES])
 {
-	char dir[NODE_PATH_BYTES], spool[NODE_PATH_BYTES];
+	char dir[NODE_PATH_BYTES], *spool = p->coordinator.spool;
 	snprintf(fault, NODE_FAULT_BYTES, "coordinator: a path is too long, or no memory");
 	enum status status = files_join(dir, p->home, "coordinator");
 	if (status == STATUS_OK)

@@ -21,6 +21,7 @@ struct coordinator_role {
 	struct sender *sender;
 	struct coordinator *coordinator;
 	struct http_shell *shell;
+	char spool[NODE_PATH_BYTES]; /* where uploads grow: the shell borrows it */
 };
 
 struct daemon_parts {

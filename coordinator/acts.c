@@ -186,7 +186,7 @@ static void assigned(struct coordinator *c, struct job *job, const struct chain_
 	job->terms.assigned = true;
 	job->lease_end_ms = deed->since_ms + deed->lease_ms;
 	job->lease_told_ms = 0;
-	job->heard_ms = coordinator_now(c);
+	job->heard_ms = job->looked_ms = coordinator_now(c);
 	job->assign = tx_of(outcome);
 	work_reason(job, "assigned to %s", job->miner_id);
 	CHECK(jobs_move(&c->jobs, job, JOB_EV_CHAIN_ASSIGNED));

@@ -8,7 +8,7 @@
 #include "base/bech32.h"
 #include "base/hex.h"
 #include "base/json.h"
-#include "coordinator/inside.h"
+#include "coordinator/explorer.h"
 #include "wallet/fields.h"
 
 enum { EXPLORER_TIMEOUT_MS = 8000, BLOCKS_PAGE_MAX = 20 };
@@ -67,7 +67,7 @@ static enum http_answer ask(struct route_call *call, const char *method, json_t 
 	return HTTP_DONE;
 }
 
-static void put_member(struct buf *out, const char *key, const char *value)
+void explorer_put_member(struct buf *out, const char *key, const char *value)
 {
 	buf_append_byte(out, ',');
 	json_put_key(out, key);
@@ -81,10 +81,10 @@ static void put_block_head(
 {
 	buf_append_text(out, "{\"height\":");
 	buf_append_text(out, field_text(header, "height")[0] ? field_text(header, "height") : "0");
-	put_member(out, "hash", field_text(block_id, "hash"));
-	put_member(out, "timestamp", field_text(header, "time"));
-	put_member(out, "proposer", field_text(header, "proposer_address"));
-	put_member(out, "app_hash", field_text(header, "app_hash"));
+	explorer_put_member(out, "hash", field_text(block_id, "hash"));
+	explorer_put_member(out, "timestamp", field_text(header, "time"));
+	explorer_put_member(out, "proposer", field_text(header, "proposer_address"));
+	explorer_put_member(out, "app_hash", field_text(header, "app_hash"));
 	buf_appendf(out, ",\"txCount\":%s", tx_count[0] ? tx_count : "0");
 }
 
@@ -171,7 +171,7 @@ static void tell_block(struct http_reply *reply, const json_t *result, const str
 	snprintf(count, sizeof count, "%zu", json_array_size(txs));
 	put_block_head(
 		out, json_object_get(result, "block_id"), json_object_get(block, "header"), count);
-	put_member(out, "parent_hash",
+	explorer_put_member(out, "parent_hash",
 		field_text(json_object_get(json_object_get(block, "header"), "last_block_id"),
 			"hash"));
 	buf_append_text(out, ",\"transactions\":[");
@@ -198,18 +198,8 @@ enum http_answer route_block(struct route_call *call)
 
 /* ---- transactions ---- */
 
-/* A transaction as the chain gave it, decoded. */
-struct found_tx {
-	struct arena arena;
-	struct buf raw;
-	struct tx tx;
-	uint32_t codes[TX_ACTIONS_MAX];
-};
-
-static bool found_tx_read(struct found_tx *found, const json_t *result)
+bool found_tx_read(struct found_tx *found, const char *text, const json_t *outcome)
 {
-	const json_t *outcome = json_object_get(result, "tx_result");
-	const char *text = field_text(result, "tx");
 	enum status local = STATUS_OK;
 	uint32_t code = 0;
 	char fault[64];
@@ -228,7 +218,7 @@ static bool found_tx_read(struct found_tx *found, const json_t *result)
 	return true;
 }
 
-static void found_tx_fini(struct found_tx *found)
+void found_tx_fini(struct found_tx *found)
 {
 	buf_fini(&found->raw);
 	arena_fini(&found->arena);
@@ -257,7 +247,7 @@ static void put_value(struct buf *out, const struct found_tx *found)
 		address_text(to, &address);
 		value += action->transfer->amount;
 	}
-	put_member(out, "to", to);
+	explorer_put_member(out, "to", to);
 	buf_append_text(out, ",\"value\":");
 	json_put_u64_text(out, value);
 }
@@ -277,18 +267,18 @@ static void tell_transaction(
 		field_text(result, "height")[0] ? field_text(result, "height") : "0",
 		(long long)json_integer_value(json_object_get(result, "index")),
 		(long long)json_integer_value(json_object_get(outcome, "code")));
-	put_member(out, "status",
+	explorer_put_member(out, "status",
 		json_integer_value(json_object_get(outcome, "code")) == 0 ? "success" : "failed");
-	put_member(out, "log", field_text(outcome, "log"));
-	if (found_tx_read(&found, result)) {
+	explorer_put_member(out, "log", field_text(outcome, "log"));
+	if (found_tx_read(&found, field_text(result, "tx"), outcome)) {
 		address_text(from, &found.tx.sender);
-		put_member(out, "from", from);
+		explorer_put_member(out, "from", from);
 		put_value(out, &found);
 		buf_append_text(out, ",\"fee\":");
 		json_put_u64_text(out, found.tx.body->fee);
 		buf_append_text(out, ",\"sequence\":");
 		json_put_u64_text(out, found.tx.body->sequence);
-		put_member(out, "memo", found.tx.body->memo);
+		explorer_put_member(out, "memo", found.tx.body->memo);
 		buf_append_text(out, ",\"actions\":[");
 		for (size_t i = 0; i < found.tx.body->n_actions; i++) {
 			buf_append_text(out, i ? ",{\"type\":" : "{\"type\":");
@@ -314,117 +304,4 @@ enum http_answer route_transaction(struct route_call *call)
 		return ask(call, "tx", rpc_params_hash(&hash), 0, tell_transaction);
 	reply_error(call->reply, 400, "VALIDATION_ERROR", "hash", "is 64 hex digits");
 	return HTTP_DONE;
-}
-
-/* ---- receipts ---- */
-
-static void put_receipt(struct buf *out, const Pb__Receipt *receipt, const json_t *result)
-{
-	struct account_address client, coordinator, miner;
-	struct account_key key;
-	char text[ADDRESS_TEXT_BYTES];
-
-	memcpy(client.b, receipt->client.data, sizeof client.b);
-	memcpy(coordinator.b, receipt->coordinator.data, sizeof coordinator.b);
-	memcpy(key.b, receipt->miner.data, sizeof key.b);
-	miner = account_address_of(&key);
-	buf_append_text(out, "{\"receiptId\":");
-	json_put_text(out, receipt->receipt_id);
-	put_member(out, "jobId", receipt->job_id);
-	address_text(text, &client);
-	put_member(out, "client", text);
-	address_text(text, &miner);
-	put_member(out, "miner", text);
-	address_text(text, &coordinator);
-	put_member(out, "coordinator", text);
-	put_member(out, "service", receipt->service);
-	put_member(out, "unit_type", receipt->unit_type);
-	buf_append_text(out, ",\"units_milli\":");
-	json_put_u64_text(out, receipt->units_milli);
-	buf_append_text(out, ",\"unit_price\":");
-	json_put_u64_text(out, receipt->unit_price);
-	buf_append_text(out, ",\"amount\":");
-	json_put_u64_text(out, receipt->amount);
-	buf_append_text(out, ",\"result_hash\":");
-	json_put_hex_upper(out, receipt->result_hash.data, receipt->result_hash.len);
-	put_member(out, "tx_hash", field_text(result, "hash"));
-	buf_append_text(out, ",\"height\":");
-	buf_append_text(out, field_text(result, "height")[0] ? field_text(result, "height") : "0");
-}
-
-static bool put_receipts_of(struct buf *out, const json_t *result, bool first)
-{
-	struct found_tx found;
-
-	if (!found_tx_read(&found, result)) {
-		found_tx_fini(&found);
-		return first;
-	}
-	for (size_t i = 0; i < found.tx.body->n_actions; i++) {
-		const Pb__Action *action = found.tx.body->actions[i];
-		bool recorded = action->act_case == PB__ACTION__ACT_RECORD_RECEIPT;
-
-		if (found.codes[i] != 0 ||
-			(!recorded && action->act_case != PB__ACTION__ACT_DELIVER_RESULT))
-			continue;
-		buf_append_text(out, first ? "" : ",");
-		put_receipt(out,
-			recorded ? action->record_receipt->receipt
-				 : action->deliver_result->receipt,
-			result);
-		put_member(out, "status", recorded ? "settled" : "delivered");
-		buf_append_byte(out, '}');
-		first = false;
-	}
-	found_tx_fini(&found);
-	return first;
-}
-
-static void tell_receipts(struct http_reply *reply, const json_t *result, const struct ask *asked)
-{
-	const json_t *txs = json_object_get(result, "txs");
-	bool first = true;
-
-	(void)asked;
-	buf_append_text(&reply->body, "{\"items\":[");
-	for (size_t i = 0; i < json_array_size(txs); i++)
-		first = put_receipts_of(&reply->body, json_array_get(txs, i), first);
-	/* Transactions, each of one or more receipts. */
-	buf_append_text(&reply->body, "],\"total_transactions\":");
-	buf_append_text(&reply->body,
-		field_text(result, "total_count")[0] ? field_text(result, "total_count") : "0");
-	buf_append_byte(&reply->body, '}');
-}
-
-/* Newest first. ?job_id= (the client's own id) or ?receipt_id= narrows; ?limit and ?page count
- * transactions. */
-enum http_answer route_chain_receipts(struct route_call *call)
-{
-	static const char safe[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-	const char *query = call->request->query;
-	char search[160], page[24], per_page[24];
-	struct buf name;
-
-	snprintf(search, sizeof search, "receipt.id EXISTS");
-	buf_init(&name, 128);
-	if (http_query_param(&name, query, "job_id") && buf_ok(&name) && name.len > 0)
-		snprintf(search, sizeof search, "receipt.id EXISTS AND job.id='%.64s'",
-			buf_text(&name));
-	else if (http_query_param(&name, query, "receipt_id") && buf_ok(&name) && name.len > 0)
-		snprintf(search, sizeof search, "receipt.id='%.64s'", buf_text(&name));
-	if (strspn(buf_text(&name), safe) != name.len) {
-		buf_fini(&name);
-		reply_error(call->reply, 400, "VALIDATION_ERROR", "id", "is no id");
-		return HTTP_DONE;
-	}
-	buf_fini(&name);
-	snprintf(page, sizeof page, "%llu",
-		(unsigned long long)query_number(query, "page", 1, 1000000));
-	snprintf(per_page, sizeof per_page, "%llu",
-		(unsigned long long)query_number(query, "limit", 20, RPC_PAGE_MAX));
-	return ask(call, "tx_search",
-		json_pack("{s:s,s:b,s:s,s:s,s:s}", "query", search, "prove", 0, "page", page,
-			"per_page", per_page, "order_by", "desc"),
-		0, tell_receipts);
 }

@@ -137,6 +137,7 @@ static void follow(
 	enum job_event event;
 
 	job->resumed = false;
+	job->looked_ms = coordinator_now(c);
 	if (terms->block_time_ms >= terms->job_time_ms && terms->job_time_ms > 0)
 		c->outage_ms = terms->block_time_ms - terms->job_time_ms;
 	if (!event_of(&event, terms->state)) {

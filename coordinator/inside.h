@@ -40,6 +40,7 @@ struct coordinator {
 	struct api_keys keys;
 	struct rate_bucket *buckets; /* one per key */
 	struct bad_keys bad;
+	struct open_rates open;
 
 	struct book book;
 	struct job_table jobs;

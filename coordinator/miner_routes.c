@@ -193,6 +193,20 @@ enum http_answer route_register(struct route_call *call)
 	return HTTP_DONE;
 }
 
+/* Its miner says so. */
+static void job_is_running(struct coordinator *c, struct job *job)
+{
+	job->heard_ms = coordinator_now(c);
+	job->offered = true;
+	if (job->state != JOB_ASSIGNED)
+		return;
+	if (job->started_ms == 0)
+		job->started_ms = job->heard_ms;
+	job->reason[0] = 0;
+	if (jobs_move(&c->jobs, job, JOB_EV_ACCEPTED))
+		work_wake(c, job);
+}
+
 /* The jobs a heartbeat names live on; those it names wrongly are told back. */
 static void hear_jobs(struct route_call *call, const struct miner *miner, const json_t *jobs)
 {
@@ -215,10 +229,7 @@ static void hear_jobs(struct route_call *call, const struct miner *miner, const 
 		job = jobs_find(&c->jobs, id);
 		if (job && strcmp(job->miner_id, miner->id) == 0 &&
 			(!attempt || json_integer_value(attempt) == job->terms.attempt)) {
-			job->heard_ms = coordinator_now(c);
-			job->offered = true;
-			if (job->state == JOB_ASSIGNED && jobs_move(&c->jobs, job, JOB_EV_ACCEPTED))
-				work_wake(c, job);
+			job_is_running(c, job);
 			continue;
 		}
 		buf_append_text(out, first ? "" : ",");
@@ -422,12 +433,7 @@ enum http_answer route_status(struct route_call *call)
 	struct job *job = body ? route_miner_job(call, body) : NULL;
 
 	if (job) {
-		job->heard_ms = coordinator_now(call->c);
-		if (job->started_ms == 0)
-			job->started_ms = job->heard_ms;
-		job->offered = true;
-		if (job->state == JOB_ASSIGNED && jobs_move(&call->c->jobs, job, JOB_EV_ACCEPTED))
-			work_wake(call->c, job);
+		job_is_running(call->c, job);
 		buf_append_text(&call->reply->body, "{\"status\":\"ok\"}");
 	}
 	json_decref(body);

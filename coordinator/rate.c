@@ -25,15 +25,28 @@ bool rate_take(struct rate_bucket *bucket, uint64_t *retry_ms, uint32_t rate_per
 	return false;
 }
 
-bool bad_keys_count(struct bad_keys *bad, const char *address, uint64_t now_ms)
+static uint32_t address_hash(const char *address)
 {
-	uint64_t minute = now_ms / 60000;
 	uint32_t hash = 2166136261u;
-	struct bad_key_slot *slot;
 
 	for (const char *c = address; *c; c++)
 		hash = (hash ^ (uint8_t)*c) * 16777619u;
-	slot = &bad->slots[hash % BAD_KEY_ADDRESSES_MAX];
+	return hash;
+}
+
+bool open_rates_take(struct open_rates *open, const char *address, uint64_t now_ms)
+{
+	uint64_t retry_ms;
+
+	return rate_take(&open->buckets[address_hash(address) % OPEN_ADDRESSES_MAX], &retry_ms,
+		OPEN_RATE_PER_S, OPEN_BURST, now_ms);
+}
+
+bool bad_keys_count(struct bad_keys *bad, const char *address, uint64_t now_ms)
+{
+	uint64_t minute = now_ms / 60000;
+	struct bad_key_slot *slot = &bad->slots[address_hash(address) % BAD_KEY_ADDRESSES_MAX];
+
 	if (slot->minute != minute ||
 		strncmp(slot->address, address, sizeof slot->address - 1) != 0) {
 		snprintf(slot->address, sizeof slot->address, "%s", address);

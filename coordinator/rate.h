@@ -15,6 +15,13 @@ struct rate_bucket {
 MUST_USE bool rate_take(struct rate_bucket *bucket, uint64_t *retry_ms, uint32_t rate_per_s,
 	uint32_t burst, uint64_t now_ms);
 
+/* Who asks without a key: a bucket per address. Addresses that share a slot share its tokens. */
+enum { OPEN_ADDRESSES_MAX = 1024, OPEN_RATE_PER_S = 100, OPEN_BURST = 200 };
+struct open_rates {
+	struct rate_bucket buckets[OPEN_ADDRESSES_MAX];
+};
+MUST_USE bool open_rates_take(struct open_rates *open, const char *address, uint64_t now_ms);
+
 enum { BAD_KEY_ADDRESSES_MAX = 1024, BAD_KEYS_PER_MINUTE_MAX = 10 };
 
 struct bad_key_slot {

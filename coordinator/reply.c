@@ -45,6 +45,7 @@ void reply_settle(struct http_reply *reply, uint32_t code, const char *text)
 {
 	uint16_t status = 400;
 	char message[400];
+	bool named;
 
 	if (code == SETTLE_INSUFFICIENT_FUNDS || code == SETTLE_UNKNOWN_ACCOUNT)
 		status = 402;
@@ -54,8 +55,11 @@ void reply_settle(struct http_reply *reply, uint32_t code, const char *text)
 		 code == SETTLE_LEASE_LIVE || code == SETTLE_ATTEMPT_MISMATCH ||
 		 code == SETTLE_LEASE_LAPSED)
 		status = 409;
+	/* The chain's own log begins with the name. */
+	named = text && strncmp(text, settle_code_name(code), strlen(settle_code_name(code))) == 0;
 	snprintf(message, sizeof message, "the chain refused it: %s%s%.300s",
-		settle_code_name(code), text && text[0] ? "; " : "", text ? text : "");
+		named ? "" : settle_code_name(code), !named && text && text[0] ? ": " : "",
+		text ? text : "");
 	put_error(reply, status, settle_code_name(code), NULL, message);
 }
 

@@ -145,8 +145,15 @@ static bool authenticate(struct route_call *call, unsigned roles)
 	uint64_t retry_ms;
 	int index;
 
-	if (roles == OPEN)
-		return true;
+	if (roles == OPEN) {
+		if (open_rates_take(&c->open, call->request->peer ? call->request->peer : "",
+			    call->request->now_ms + 1))
+			return true;
+		reply_error(call->reply, 429, "RATE_LIMIT_EXCEEDED", NULL,
+			"too many requests from this address");
+		http_reply_header(call->reply, "Retry-After", "1");
+		return false;
+	}
 	if (!secret) {
 		reply_error(call->reply, 401, "AUTHENTICATION_ERROR", NULL,
 			"an API key is needed: header X-Api-Key%s",

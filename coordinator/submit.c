@@ -39,7 +39,7 @@ static void on_committed(struct coordinator *c, struct job *job, const json_t *r
 	if (code == 0) {
 		job->submit.height = height ? strtoll(height, NULL, 10) : 0;
 		job->terms.submit_height = job->submit.height;
-		job->queued_ms = coordinator_now(c);
+		job->queued_ms = job->looked_ms = coordinator_now(c);
 		job->reason[0] = 0;
 		free(job->raw_tx);
 		job->raw_tx = NULL;
@@ -51,7 +51,7 @@ static void on_committed(struct coordinator *c, struct job *job, const json_t *r
 	}
 	/* Refused, or there already from an earlier try: the chain knows. */
 	job->refused_code = code;
-	work_reason(job, "%s%s%.180s", settle_code_name(code), log[0] ? ": " : "", log);
+	work_reason(job, "%s", log[0] ? log : settle_code_name(code));
 	follow_look(c, job);
 }
 

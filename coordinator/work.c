@@ -8,6 +8,8 @@
 
 enum {
 	AFTER_DUE_MS = 500, /* past a deadline of the chain before we ask it what it made of that */
+	LOOK_EVERY_MS =
+		15000, /* at a job in a miner's hands: it may have gone to the chain itself */
 	LOOK_AGAIN_MS = 5000,    /* between looks at a job whose fate isn't known */
 	ACTING_CHECK_MS = 30000, /* an act that is under way is still under way */
 	DEADLINE_MARGIN_MS = 2000
@@ -205,6 +207,10 @@ static void queued(struct coordinator *c, struct job *job)
 		return;
 	}
 	if (is_served(c, job)) {
+		if (now >= job->looked_ms + patience) { /* its client may have cancelled it */
+			follow_look(c, job);
+			return;
+		}
 		job->queued_ms = now; /* patience counts from when nobody served it */
 		work_reason(job, "waits for a free miner");
 	} else if (now >= job->queued_ms + patience) {
@@ -252,7 +258,7 @@ static void in_hand(struct coordinator *c, struct job *job)
 	uint64_t lapse_ms = job->lease_end_ms + job->terms.grace_ms + AFTER_DUE_MS, next;
 	bool heard = job->heard_ms + timing->heartbeat_ttl_ms > now;
 
-	if (now >= job->expires_ms + AFTER_DUE_MS) {
+	if (now >= job->expires_ms + AFTER_DUE_MS || now >= job->looked_ms + LOOK_EVERY_MS) {
 		follow_look(c, job);
 		return;
 	}
@@ -278,6 +284,8 @@ static void in_hand(struct coordinator *c, struct job *job)
 		next = job->offer_at_ms;
 	if (next > job->expires_ms + AFTER_DUE_MS)
 		next = job->expires_ms + AFTER_DUE_MS;
+	if (next > job->looked_ms + LOOK_EVERY_MS)
+		next = job->looked_ms + LOOK_EVERY_MS;
 	work_wake_at(c, job, next);
 }
 

@@ -413,7 +413,7 @@ void config_print_help(FILE *to)
 	      "param has a value.\n"
 	      "     limits: wall_ms cpu_seconds memory_bytes file_bytes directory_bytes open_files "
 	      "processes\n"
-	      "     stdout_bytes stderr_bytes\n"
+	      "     stdout_bytes stderr_bytes; 0 for cpu_seconds or memory_bytes means none\n"
 	      "Paths in FILE are relative to FILE. A variable overrides the file, a flag overrides "
 	      "both.\n\n",
 		to);

@@ -25,8 +25,8 @@ struct exec_limits {
 	uint64_t directory_bytes; /* of everything in the job's directory, looked at every 100 ms */
 	uint64_t wall_ms;
 	uint32_t open_files; /* of each process */
-	/* Of the whole tree: counted every 100 ms, and by the kernel too (RLIMIT_NPROC counts per
-	 * user) when the program runs under a user of its own. */
+	/* Of the whole tree, counted every 100 ms. When the program runs under a user of its own
+	 * the kernel stops a fork bomb by itself too, at 16 threads for each process allowed. */
 	uint32_t processes;
 	size_t stdout_bytes;
 	size_t stderr_bytes;

@@ -44,7 +44,7 @@ struct job {
 	uint64_t compute_ms;
 	struct job_receipt receipt;
 	bool has_receipt;
-	bool told;    /* the coordinator has taken the result */
+	bool told; /* the coordinator has taken the result */
 	bool telling;
 	unsigned tell_tries;
 	uint64_t tell_at_ms;

@@ -26,6 +26,8 @@ struct miner {
 	bool push;
 	uint64_t stop_at_ms;
 	char coordinator_text[ADDRESS_TEXT_BYTES];
+	bool asking_models;
+	uint64_t models_at_ms;  /* when to ask again */
 	char models[16 * 1024]; /* JSON texts with commas */
 };
 

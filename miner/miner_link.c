@@ -9,9 +9,19 @@
 #include "miner/miner_internal.h"
 #include "wallet/fields.h"
 
-enum { POLL_SECONDS = 15, POLL_MS = 25 * 1000, HEARTBEAT_MS = 10 * 1000 };
+enum { POLL_SECONDS = 15, POLL_MS = 25 * 1000, HEARTBEAT_MS = 10 * 1000, MODELS_MS = 30 * 1000 };
 
 static void try_register(struct miner *m);
+static void send_registration(struct miner *m);
+
+static void keep_models(struct miner *m, struct bytes models)
+{
+	m->models[0] = 0;
+	if (models.len == 0 || models.len >= sizeof m->models)
+		return;
+	memcpy(m->models, models.data, models.len);
+	m->models[models.len] = 0;
+}
 
 static void register_later(struct miner *m, const char *what, const char *why)
 {
@@ -54,12 +64,37 @@ static void send_heartbeat(struct miner *m)
 	buf_fini(&body);
 }
 
+/* A server that came up, or learnt a model, after we registered. */
+static void on_models_again(void *ctx, struct bytes models, const char *fault)
+{
+	struct miner *m = ctx;
+	(void)fault;
+	m->asking_models = false;
+	if (m->shop.stopping || !m->registered || bytes_equal(models, bytes_of_text(m->models)))
+		return;
+	log_event(m->shop.log, LOG_INFO, "ollama.changed models=[%.*s]", (int)models.len,
+		models.len > 0 ? (const char *)models.data : "");
+	keep_models(m, models);
+	send_registration(m);
+}
+
+static void look_at_models(struct miner *m)
+{
+	uint64_t now_ms = m->shop.now_ms();
+	if (!m->shop.config->ollama.enabled || m->asking_models || now_ms < m->models_at_ms)
+		return;
+	m->models_at_ms = now_ms + MODELS_MS;
+	m->asking_models = backend_ask_models(&m->shop.backends, on_models_again, m) == STATUS_OK;
+}
+
 static void on_heartbeat_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct miner *m = ctx;
 	(void)fd, (void)what;
-	if (m->registered && !m->shop.stopping)
+	if (m->registered && !m->shop.stopping) {
 		send_heartbeat(m);
+		look_at_models(m);
+	}
 	miner_after(m, m->heartbeat_timer, m->heartbeat_ms);
 }
 
@@ -224,11 +259,8 @@ static void on_models(void *ctx, struct bytes models, const char *fault)
 	struct miner *m = ctx;
 	if (m->shop.stopping)
 		return;
-	m->models[0] = 0;
-	if (models.len < sizeof m->models && models.len > 0) {
-		memcpy(m->models, models.data, models.len);
-		m->models[models.len] = 0;
-	}
+	keep_models(m, models);
+	m->models_at_ms = m->shop.now_ms() + MODELS_MS;
 	if (fault[0] != 0)
 		log_event(m->shop.log, LOG_UNUSUAL, "ollama.silent reason=\"%s\"", fault);
 	send_registration(m);

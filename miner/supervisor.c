@@ -20,6 +20,7 @@
 #include "miner/proctree.h"
 #include "miner/workdir.h"
 
+enum { THREADS_PER_PROCESS = 16, THREADS_SPARE = 256 };
 enum { LOOK_MS = 100, KILL_LOOK_MS = 5, KILL_GIVE_UP_MS = 10 * 1000 };
 
 struct supervisor {
@@ -83,8 +84,13 @@ static void set_limits(int failure_fd, const struct exec_spec *spec)
 	limit(failure_fd, "limit memory", RLIMIT_AS, l->memory_bytes);
 	limit(failure_fd, "limit file size", RLIMIT_FSIZE, l->file_bytes);
 	limit(failure_fd, "limit open files", RLIMIT_NOFILE, l->open_files);
-	if (spec->drop_user) /* counts per user: under a shared one it would count strangers */
-		limit(failure_fd, "limit processes", RLIMIT_NPROC, l->processes);
+	/* The kernel's count is per user, over all jobs, and takes threads for processes: under a
+	 * user shared with strangers it would count them, and taken literally it would stop a
+	 * program with many threads. So it is the wall against fork bombs; the exact limit is the
+	 * supervisor's own count. */
+	if (spec->drop_user && l->processes != 0)
+		limit(failure_fd, "limit processes", RLIMIT_NPROC,
+			(uint64_t)l->processes * THREADS_PER_PROCESS + THREADS_SPARE);
 }
 
 static void drop_user(int failure_fd, const struct exec_spec *spec)

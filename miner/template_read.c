@@ -68,9 +68,12 @@ static bool read_limits(struct reader *r)
 	for (size_t i = 0; known[i] != NULL; i++) {
 		const json_t *value = json_object_get(json, known[i]);
 		json_int_t most = i >= 5 ? 16 * 1024 * 1024 : INT64_MAX / 2;
+		/* 0, no limit, only where the wall clock stands behind it, or where a program
+		 * reserves far more address space than it uses. */
+		json_int_t least = i == 1 || i == 2 ? 0 : 1;
 		if (value == NULL)
 			continue;
-		if (!json_is_integer(value) || json_integer_value(value) < 1 ||
+		if (!json_is_integer(value) || json_integer_value(value) < least ||
 			json_integer_value(value) > most)
 			return refuse(r, "out of range: limit", known[i]);
 		values[i] = (uint64_t)json_integer_value(value);

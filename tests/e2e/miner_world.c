@@ -291,10 +291,12 @@ static void write_config(struct world *w, const char *mode, const char *path)
 		"{\"service\":\"text/"
 		"copy\",\"argv\":[\"cp\",\"{input}\",\"{output}\"],\"outputs\":[{\"name\":\"copy."
 		"txt\"}]},"
-		"{\"service\":\"fail\",\"argv\":[\"%s\",\"complain\"],\"stdout_result\":true},"
+		"{\"service\":\"fail\",\"argv\":[\"%s\",\"complain\"],\"stdout_result\":true,"
+		"\"limits\":{\"memory_bytes\":0}},"
 		"{\"service\":\"echo\",\"argv\":[\"echo\",\"{word}\"],\"stdout_result\":true,"
 		"\"params\":{\"word\":{\"word\":32,\"default\":\"done\"}}},"
-		"{\"service\":\"hang\",\"argv\":[\"%s\",\"hang\"],\"stdout_result\":true}]}",
+		"{\"service\":\"hang\",\"argv\":[\"%s\",\"hang\"],\"stdout_result\":true,"
+		"\"limits\":{\"memory_bytes\":0}}]}",
 		http_shell_port(w->shell), w->node.rpc_port, w->miner_port, mode, w->child_program,
 		w->child_program);
 	CHECK(fclose(file) == 0);

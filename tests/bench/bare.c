@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/endian.h"
@@ -47,35 +48,45 @@ static void make_samples(void)
 	}
 }
 
+struct tally {
+	_Alignas(64) uint64_t count; /* a cache line each */
+	uint64_t cpu_ns;
+};
+
 static void *verify_for_a_while(void *ctx)
 {
-	uint64_t *count = ctx;
+	struct tally *tally = ctx;
+	struct timespec spent;
 	uint64_t end = bench_now_ms() + VERIFY_MS;
 	while (bench_now_ms() < end)
-		for (size_t i = 0; i < VERIFY_SAMPLES; i++, (*count)++) {
+		for (size_t i = 0; i < VERIFY_SAMPLES; i++, tally->count++) {
 			const struct sample *s = &samples[i];
 			CHECK(account_verify(&s->key, &s->digest, &s->signature));
 		}
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+	tally->cpu_ns = (uint64_t)spent.tv_sec * 1000000000 + (uint64_t)spent.tv_nsec;
 	return NULL;
 }
 
-double bare_verify_per_core(void)
+double bare_verify_per_core(double *cpu_us)
 {
 	unsigned cores = bare_cores();
 	pthread_t threads[64];
-	uint64_t counts[64 * 8] = {0}; /* a cache line each */
+	struct tally tallies[64] = {0};
+	struct tally total = {0, 0};
 	if (cores > 64)
 		cores = 64;
 	make_samples();
 	uint64_t began = bench_now_ms();
 	for (unsigned i = 0; i < cores; i++)
-		CHECK(pthread_create(&threads[i], NULL, verify_for_a_while, &counts[i * 8]) == 0);
-	uint64_t total = 0;
+		CHECK(pthread_create(&threads[i], NULL, verify_for_a_while, &tallies[i]) == 0);
 	for (unsigned i = 0; i < cores; i++) {
 		CHECK(pthread_join(threads[i], NULL) == 0);
-		total += counts[i * 8];
+		total.count += tallies[i].count;
+		total.cpu_ns += tallies[i].cpu_ns;
 	}
-	return (double)total * 1000 / (double)(bench_now_ms() - began) / cores;
+	*cpu_us = (double)total.cpu_ns / 1000 / (double)total.count;
+	return (double)total.count * 1000 / (double)(bench_now_ms() - began) / cores;
 }
 
 /* ---- HTTP ---- */
@@ -145,7 +156,7 @@ enum status bare_http_echo(double *per_s, double *generator_us, char fault[256])
 	enum status status = STATUS_IO;
 	if (started) {
 		const struct load_source source = {NULL, next_echo, answered_echo};
-		const struct load_plan plan = {port, 64, ECHO_MS / 5, ECHO_MS};
+		const struct load_plan plan = {port, 64, ECHO_MS / 5, ECHO_MS, NULL, NULL};
 		struct load_result result;
 		status = load_run(&result, &plan, &source, fault);
 		*per_s = (double)result.answered * 1000 / (double)(result.window_ms + 1);

@@ -13,7 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_BYTES_MAX = 64 * 1024 };
+enum {
+	ANSWER_BYTES_MAX = 64 * 1024,
+	TIMES_STEP_US = 20,
+	TIMES_STEPS = 100 * 1000 /* two seconds; the last one holds all that took longer */
+};
 
 struct connection {
 	int fd;
@@ -21,6 +25,7 @@ struct connection {
 	size_t sent;
 	uint64_t name;
 	bool waiting; /* for an answer */
+	uint64_t asked_us;
 	uint64_t paused_until_ms;
 	size_t in_len;
 	uint8_t in[ANSWER_BYTES_MAX];
@@ -33,6 +38,7 @@ struct load {
 	size_t paused;
 	int epoll_fd;
 	uint64_t answered;
+	uint32_t times[TIMES_STEPS]; /* how many answers took so many steps */
 	bool dry;
 	char *fault; /* of the caller; not empty: stop */
 };
@@ -42,6 +48,13 @@ uint64_t bench_now_ms(void)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 int64_t bench_unix_ms(void)
@@ -96,6 +109,7 @@ static void send_next(struct load *l, struct connection *c)
 		return;
 	}
 	c->waiting = true;
+	c->asked_us = now_us();
 	flush(l, c);
 }
 
@@ -130,6 +144,8 @@ static void take_answer(struct load *l, struct connection *c)
 	}
 	c->waiting = false;
 	l->answered++;
+	uint64_t step = (now_us() - c->asked_us) / TIMES_STEP_US;
+	l->times[step < TIMES_STEPS ? step : TIMES_STEPS - 1]++;
 	uint32_t pause_ms = l->source->answered(l->source->self, c->name, status, body);
 	if (pause_ms == 0) {
 		send_next(l, c);
@@ -232,33 +248,64 @@ static void close_all(struct load *l)
 		close(l->epoll_fd);
 }
 
+/* Milliseconds that this share of the answers didn't take longer than. */
+static double quantile_ms(const struct load *l, double share)
+{
+	uint64_t total = 0;
+	uint64_t seen = 0;
+	size_t step = 0;
+	for (size_t i = 0; i < TIMES_STEPS; i++)
+		total += l->times[i];
+	for (; step < TIMES_STEPS; step++) {
+		seen += l->times[step];
+		if ((double)seen >= share * (double)total)
+			break;
+	}
+	return (double)(step + 1) * TIMES_STEP_US / 1000;
+}
+
 static void measure(struct load *l, struct load_result *out, const struct load_plan *plan)
 {
 	for (size_t i = 0; i < l->count; i++)
 		send_next(l, &l->connections[i]);
 	run_until(l, bench_now_ms() + plan->warm_ms);
 
+	memset(l->times, 0, sizeof l->times);
 	uint64_t answered_before = l->answered;
+	if (plan->window)
+		plan->window(plan->window_ctx, true);
 	uint64_t cpu_before = thread_cpu_us();
 	uint64_t began = bench_now_ms();
 	out->began_unix_ms = bench_unix_ms();
 	run_until(l, began + plan->measure_ms);
 	out->ended_unix_ms = bench_unix_ms();
 	out->window_ms = bench_now_ms() - began;
+	if (plan->window)
+		plan->window(plan->window_ctx, false);
 	out->answered = l->answered - answered_before;
 	out->cpu_us = out->answered == 0
 			      ? 0
 			      : (double)(thread_cpu_us() - cpu_before) / (double)out->answered;
+	out->answer_p50_ms = quantile_ms(l, 0.50);
+	out->answer_p99_ms = quantile_ms(l, 0.99);
 }
 
 enum status load_run(struct load_result *out, const struct load_plan *plan,
 	const struct load_source *source, char fault[256])
 {
-	struct load l = {.source = source, .epoll_fd = -1, .fault = fault};
+	struct load *l = calloc(1, sizeof *l);
 	memset(out, 0, sizeof *out);
+	if (l == NULL) {
+		snprintf(fault, 256, "no memory for the generator");
+		return STATUS_NO_MEMORY;
+	}
+	l->source = source;
+	l->epoll_fd = -1;
+	l->fault = fault;
 	fault[0] = '\0';
-	if (connect_all(&l, plan))
-		measure(&l, out, plan);
-	close_all(&l);
+	if (connect_all(l, plan))
+		measure(l, out, plan);
+	close_all(l);
+	free(l);
 	return fault[0] == '\0' ? STATUS_OK : STATUS_IO;
 }

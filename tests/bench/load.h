@@ -20,6 +20,8 @@ struct load_plan {
 	size_t connections;
 	uint32_t warm_ms; /* not counted */
 	uint32_t measure_ms;
+	void (*window)(void *ctx, bool begins); /* at both ends of what is measured; may be NULL */
+	void *window_ctx;
 };
 
 struct load_result {
@@ -28,6 +30,8 @@ struct load_result {
 	int64_t began_unix_ms; /* wall clock, to be compared with block times */
 	int64_t ended_unix_ms;
 	double cpu_us; /* of this thread, for each answer */
+	double answer_p50_ms;
+	double answer_p99_ms;
 };
 
 /* fault says what went wrong. */

@@ -2,6 +2,7 @@
  * the machine itself, measured in the same run. The figure to watch is the ratio to cores x bare
  * signature checks. */
 #define _GNU_SOURCE
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@ struct options {
 struct figures {
 	double verify_before;
 	double verify_after;
+	double verify_before_us; /* CPU time of one */
+	double verify_after_us;
 	double echo_per_s;
 	double echo_generator_us;
 	double batch_ms;
@@ -86,7 +89,7 @@ static bool measure_bounds(struct figures *f, const char *dir, char fault[256])
 	char store[PATH_MAX];
 	snprintf(store, sizeof store, "%.4000s/bench-store-XXXXXX", dir);
 	fprintf(stderr, "bare signature checks, HTTP echo, synced batch ...\n");
-	f->verify_before = bare_verify_per_core();
+	f->verify_before = bare_verify_per_core(&f->verify_before_us);
 	if (bare_http_echo(&f->echo_per_s, &f->echo_generator_us, fault) != STATUS_OK)
 		return false;
 	if (mkdtemp(store) == NULL) {
@@ -104,43 +107,116 @@ static double ratio_of(const struct figures *f)
 	return per_core > 0 ? f->settle.committed_per_s / (per_core * 2) : 0;
 }
 
-static void print_json(const struct figures *f, const struct options *o)
+/* What the ratio were on a machine that nobody else uses, if both cores never idled: the share of
+ * the signature check in all CPU time spent for a transfer. */
+static double share_of(const struct figures *f)
 {
-	const struct settle_figures *s = &f->settle;
-	printf("{\"committed_tx_per_s\":%.1f,\"ratio\":%.4f,\"cores\":%u,\"tx_bytes\":%zu,"
-	       "\"window_s\":%.3f,\"blocks\":%llu,\"committed\":%llu,\"admitted_tx_per_s\":%.1f,"
-	       "\"refused\":%llu,\"held_back\":%llu,\"generator_us_per_request\":%.2f,"
-	       "\"connections\":%u,\"verify_per_core_before\":%.0f,\"verify_per_core_after\":%.0f,"
-	       "\"http_echo_per_s\":%.0f,\"store_batch_1000_ms\":%.3f,\"ready_ms\":%llu,"
-	       "\"rss_mb\":%.1f}\n",
-		s->committed_per_s, ratio_of(f), bare_cores(), s->tx_bytes, s->window_s,
-		(unsigned long long)s->blocks, (unsigned long long)s->committed, s->admitted_per_s,
-		(unsigned long long)s->refused, (unsigned long long)s->held_back, s->generator_us,
-		o->connections, f->verify_before, f->verify_after, f->echo_per_s, f->batch_ms,
-		(unsigned long long)s->ready_ms, (double)s->rss_kb / 1024);
+	double spent_us = f->settle.node_us + f->settle.generator_us;
+	return spent_us > 0 ? (f->verify_before_us + f->verify_after_us) / 2 / spent_us : 0;
 }
 
-static void print_text(const struct figures *f, const struct options *o)
+/* ---- what a claim about speed has to say of itself ---- */
+
+struct surroundings {
+	char processor[128];
+	char commit[64];
+	double load_before; /* of the machine, one minute's; ours is the only fair one */
+};
+
+static void first_line_of(char *out, size_t out_len, const char *command)
+{
+	FILE *from = popen(command, "r");
+	out[0] = '\0';
+	if (from == NULL || fgets(out, (int)out_len, from) == NULL)
+		snprintf(out, out_len, "unknown");
+	out[strcspn(out, "\n")] = '\0';
+	if (from != NULL)
+		pclose(from);
+}
+
+static void processor_name(char *out, size_t out_len)
+{
+	char line[256];
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	snprintf(out, out_len, "unknown");
+	while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+		const char *value = strchr(line, ':');
+		if (strncmp(line, "model name", 10) != 0 || value == NULL)
+			continue;
+		snprintf(out, out_len, "%.100s", value + 2);
+		out[strcspn(out, "\n\"\\")] = '\0';
+		break;
+	}
+	if (file != NULL)
+		fclose(file);
+}
+
+static struct surroundings look_around(void)
+{
+	struct surroundings s;
+	processor_name(s.processor, sizeof s.processor);
+	first_line_of(s.commit, sizeof s.commit,
+		"git -C '" BENCH_SOURCE_DIR "' describe --always --dirty 2>/dev/null");
+	if (getloadavg(&s.load_before, 1) != 1)
+		s.load_before = -1;
+	return s;
+}
+
+static void print_json(
+	const struct figures *f, const struct options *o, const struct surroundings *at)
 {
 	const struct settle_figures *s = &f->settle;
-	printf("bare, per core:    %.0f signature checks/s before, %.0f after (%u cores)\n",
-		f->verify_before, f->verify_after, bare_cores());
-	printf("bare HTTP echo:    %.0f requests/s through our shell (generator %.2f us each)\n",
+	printf("{\"committed_tx_per_s\":%.1f,\"ratio\":%.4f,\"cpu_share\":%.4f,\"machine\":\"%s\","
+	       "\"cores\":%u,"
+	       "\"load_before\":%.2f,\"commit\":\"%s\",\"validators\":1,\"tx_bytes\":%zu,"
+	       "\"window_s\":%.3f,\"blocks\":%" PRIu64 ",\"committed\":%" PRIu64
+	       ",\"lost\":%" PRId64 ",\"refused\":%" PRIu64 ",\"held_back\":%" PRIu64
+	       ",\"answered_per_s\":%.1f,\"answer_p50_ms\":%.2f,\"answer_p99_ms\":%.2f,"
+	       "\"node_us_per_tx\":%.2f,\"generator_us_per_request\":%.2f,\"accounts\":%u,"
+	       "\"connections\":%u,\"verify_per_core_before\":%.0f,\"verify_per_core_after\":%.0f,"
+	       "\"http_echo_per_s\":%.0f,\"store_batch_1000_ms\":%.3f,\"ready_ms\":%" PRIu64
+	       ",\"rss_mb\":%.1f,\"rss_peak_mb\":%.1f}\n",
+		s->committed_per_s, ratio_of(f), share_of(f), at->processor, bare_cores(),
+		at->load_before, at->commit, s->tx_bytes, s->window_s, s->blocks, s->committed,
+		s->lost, s->refused, s->held_back, s->admitted_per_s, s->answer_p50_ms,
+		s->answer_p99_ms, s->node_us, s->generator_us, o->accounts, o->connections,
+		f->verify_before, f->verify_after, f->echo_per_s, f->batch_ms, s->ready_ms,
+		(double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024);
+}
+
+static void print_bounds(const struct figures *f, const struct surroundings *at)
+{
+	printf("machine:         %s, %u cores, load %.2f before; commit %s\n", at->processor,
+		bare_cores(), at->load_before, at->commit);
+	printf("bare, per core:  %.0f signature checks/s before, %.0f after, all cores at work; "
+	       "%.1f and %.1f us CPU each\n",
+		f->verify_before, f->verify_after, f->verify_before_us, f->verify_after_us);
+	printf("bare HTTP echo:  %.0f requests/s through our shell (generator %.2f us each)\n",
 		f->echo_per_s, f->echo_generator_us);
-	printf("bare store:        %.2f ms for a synced batch of 1000 rows\n", f->batch_ms);
-	printf("node:              ready after %llu ms, %.1f MB at the end\n",
-		(unsigned long long)s->ready_ms, (double)s->rss_kb / 1024);
-	printf("committed:         %.0f tx/s (%llu transfers of %zu bytes in %llu blocks, %.1f s, "
-	       "%u accounts, %u connections)\n",
-		s->committed_per_s, (unsigned long long)s->committed, s->tx_bytes,
-		(unsigned long long)s->blocks, s->window_s, o->accounts, o->connections);
-	printf("answered:          %.0f requests/s; %llu sent again (mempool full), %llu "
-	       "refused%s%s\n",
-		s->admitted_per_s, (unsigned long long)s->held_back, (unsigned long long)s->refused,
-		s->refused > 0 ? ": " : "", s->first_refusal);
-	printf("generator:         %.2f us CPU a request%s\n", s->generator_us,
+	printf("bare store:      %.2f ms for a synced batch of 1000 rows\n", f->batch_ms);
+}
+
+static void print_text(
+	const struct figures *f, const struct options *o, const struct surroundings *at)
+{
+	const struct settle_figures *s = &f->settle;
+	print_bounds(f, at);
+	printf("committed:       %.0f tx/s: %" PRIu64 " transfers of %zu bytes in %" PRIu64
+	       " blocks, %.1f s; n = 1, %u accounts, %u connections\n",
+		s->committed_per_s, s->committed, s->tx_bytes, s->blocks, s->window_s, o->accounts,
+		o->connections);
+	printf("answers:         %.0f/s, p50 %.2f ms, p99 %.2f ms; %" PRIu64
+	       " sent again (mempool full), %" PRIu64 " refused%s%s, %" PRId64 " lost\n",
+		s->admitted_per_s, s->answer_p50_ms, s->answer_p99_ms, s->held_back, s->refused,
+		s->refused > 0 ? ": " : "", s->first_refusal, s->lost);
+	printf("node:            %.1f us CPU a transfer, %.1f MB at the end, %.1f MB at most; "
+	       "ready after %" PRIu64 " ms\n",
+		s->node_us, (double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024, s->ready_ms);
+	printf("generator:       %.2f us CPU a request%s\n", s->generator_us,
 		s->generator_us > 12 ? "  (over 12: it may be the limit)" : "");
-	printf("ratio:             %.3f of 2 x bare signature checks\n", ratio_of(f));
+	printf("ratio:           %.3f of 2 x bare signature checks per core; they are %.3f of all "
+	       "CPU time\n",
+		ratio_of(f), share_of(f));
 }
 
 int main(int argc, char **argv)
@@ -150,6 +226,7 @@ int main(int argc, char **argv)
 	static struct figures f;
 	char fault[256] = "";
 	uint8_t seed[32];
+	const struct surroundings at = look_around();
 	own_folder(o.dir);
 	snprintf(o.program, sizeof o.program, "%.4000s/aitbcd", o.dir);
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
@@ -174,10 +251,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "bench: %s\n", fault);
 		return 1;
 	}
-	f.verify_after = bare_verify_per_core();
+	f.verify_after = bare_verify_per_core(&f.verify_after_us);
 	if (o.json)
-		print_json(&f, &o);
+		print_json(&f, &o, &at);
 	else
-		print_text(&f, &o);
+		print_text(&f, &o, &at);
 	return 0;
 }

@@ -14,7 +14,13 @@
 #include "tests/live/ask.h"
 #include "tests/live/node.h"
 
-enum { FEE = 1000, RETRY_MS = 20, BALANCE = 1000 * 1000 * 1000, RETRIES_MAX = 4096 };
+enum {
+	FEE = 1000,
+	RETRY_MS = 20,
+	BALANCE = 1000 * 1000 * 1000,
+	RETRIES_MAX = 4096,
+	DRAIN_MS_MAX = 15 * 1000
+};
 
 /* The transfers in order, and those the node had no room for, which go first. */
 struct feed {
@@ -139,13 +145,13 @@ static void count_block(struct settle_figures *out, struct span *span, const jso
 	}
 }
 
-/* Newest first, 20 at a time, until before the window. */
-static bool count_blocks(
-	struct settle_figures *out, uint16_t port, const struct load_result *load, char fault[256])
+/* Newest first, 20 at a time; *total is of all blocks, out of those in the window. */
+static bool count_blocks(struct settle_figures *out, uint64_t *total, uint16_t port,
+	const struct load_result *load, char fault[256])
 {
 	struct span span = {0, 0, 0};
-	bool more = true;
-	for (int64_t top = tip_of(port); top >= 1 && more; top -= 20) {
+	*total = 0;
+	for (int64_t top = tip_of(port); top >= 1; top -= 20) {
 		char from[24];
 		char to[24];
 		snprintf(from, sizeof from, "%lld", (long long)(top > 19 ? top - 19 : 1));
@@ -159,7 +165,7 @@ static bool count_blocks(
 		json_array_foreach(json_object_get(page, "block_metas"), i, meta)
 		{
 			count_block(out, &span, meta, load);
-			more = more && header_ms(meta) >= load->began_unix_ms;
+			*total += (uint64_t)ask_number(meta, "num_txs");
 		}
 		json_decref(page);
 	}
@@ -170,13 +176,40 @@ static bool count_blocks(
 	return true;
 }
 
+/* The node's CPU clock at both ends of the window. */
+struct node_clock {
+	const struct live_node *node;
+	uint64_t began_us;
+	uint64_t ended_us;
+};
+
+static void read_clock(void *ctx, bool begins)
+{
+	struct node_clock *clock = ctx;
+	*(begins ? &clock->began_us : &clock->ended_us) = live_node_cpu_us(clock->node);
+}
+
+static void wait_until_drained(uint16_t port)
+{
+	uint64_t end = bench_now_ms() + DRAIN_MS_MAX;
+	int64_t waiting = 1;
+	while (waiting != 0 && bench_now_ms() < end) {
+		char fault[256];
+		json_t *answer = ask_call(port, "num_unconfirmed_txs", NULL, fault);
+		waiting = ask_number(answer, "total");
+		json_decref(answer);
+	}
+}
+
 static enum status measure(struct settle_figures *out, struct live_node *node,
 	const struct settle_plan *plan, struct feed *feed, char fault[256])
 {
 	const struct load_source source = {feed, next_request, answered};
-	const struct load_plan load_plan = {
-		node->rpc_port, plan->connections, plan->warm_ms, plan->measure_ms};
+	struct node_clock clock = {node, 0, 0};
+	const struct load_plan load_plan = {node->rpc_port, plan->connections, plan->warm_ms,
+		plan->measure_ms, read_clock, &clock};
 	struct load_result load;
+	uint64_t total = 0;
 	if (!live_node_start(node, fault))
 		return STATUS_IO;
 	out->ready_ms = node->ready_ms;
@@ -185,8 +218,19 @@ static enum status measure(struct settle_figures *out, struct live_node *node,
 		return status;
 	out->generator_us = load.cpu_us;
 	out->admitted_per_s = (double)load.answered * 1000 / (double)(load.window_ms + 1);
+	out->answer_p50_ms = load.answer_p50_ms;
+	out->answer_p99_ms = load.answer_p99_ms;
 	out->rss_kb = live_node_rss_kb(node);
-	return count_blocks(out, node->rpc_port, &load, fault) ? STATUS_OK : STATUS_IO;
+	out->rss_peak_kb = live_node_peak_kb(node);
+	wait_until_drained(node->rpc_port);
+	if (!count_blocks(out, &total, node->rpc_port, &load, fault))
+		return STATUS_IO;
+	/* Each connection may have left one request whose answer nobody read. */
+	out->lost = feed->admitted > total ? (int64_t)(feed->admitted - total) : 0;
+	if (out->committed > 0)
+		out->node_us = (double)(clock.ended_us - clock.began_us) * out->window_s * 1000 /
+			       (double)load.window_ms / (double)out->committed;
+	return STATUS_OK;
 }
 
 enum status settle_run(struct settle_figures *out, const struct settle_plan *plan, char fault[256])

@@ -22,13 +22,18 @@ struct settle_figures {
 	uint64_t blocks;
 	double window_s;
 	double admitted_per_s; /* answers with code 0, on the wall clock */
-	double generator_us;   /* CPU of the generator for each request */
-	uint64_t refused;      /* answers that were no admission; first_refusal says the first */
-	uint64_t held_back;    /* answers "mempool is full": sent again after a pause */
+	double answer_p50_ms;
+	double answer_p99_ms;
+	double generator_us; /* CPU of the generator for each request */
+	double node_us;      /* CPU of the node, all its threads, for each committed transfer */
+	uint64_t refused;    /* answers that were no admission; first_refusal says the first */
+	uint64_t held_back;  /* answers "mempool is full": sent again after a pause */
 	char first_refusal[256];
+	int64_t lost; /* admitted, and in no block when the mempool was empty again */
 	size_t tx_bytes;
 	uint64_t ready_ms;
-	long rss_kb; /* of the node, at the end */
+	long rss_kb;      /* of the node, at the end */
+	long rss_peak_kb; /* the most it ever was */
 	uint64_t presign_ms;
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,7 +184,7 @@ bool live_node_kill(struct live_node *node, int signal)
 	return alive;
 }
 
-long live_node_rss_kb(const struct live_node *node)
+static long status_kb(const struct live_node *node, const char *name)
 {
 	char path[64];
 	char line[256];
@@ -191,11 +192,40 @@ long live_node_rss_kb(const struct live_node *node)
 	snprintf(path, sizeof path, "/proc/%d/status", (int)node->pid);
 	FILE *file = fopen(path, "r");
 	while (file != NULL && fgets(line, sizeof line, file) != NULL)
-		if (strncmp(line, "VmRSS:", 6) == 0)
-			kb = strtol(line + 6, NULL, 10);
+		if (strncmp(line, name, strlen(name)) == 0)
+			kb = strtol(line + strlen(name), NULL, 10);
 	if (file != NULL)
 		fclose(file);
 	return kb;
+}
+
+long live_node_rss_kb(const struct live_node *node)
+{
+	return status_kb(node, "VmRSS:");
+}
+
+long live_node_peak_kb(const struct live_node *node)
+{
+	return status_kb(node, "VmHWM:");
+}
+
+uint64_t live_node_cpu_us(const struct live_node *node)
+{
+	char path[64];
+	char line[1024];
+	uint64_t ticks[2] = {0, 0};
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)node->pid);
+	FILE *file = fopen(path, "r");
+	const char *at = file != NULL ? fgets(line, sizeof line, file) : NULL;
+	if (file != NULL)
+		fclose(file);
+	/* Fields 14 and 15; the second one is the name, which may hold spaces. */
+	at = at != NULL ? strrchr(line, ')') : NULL;
+	for (int field = 2; at != NULL && field < 14; field++)
+		at = strchr(at + 1, ' ');
+	if (at == NULL || sscanf(at, "%" SCNu64 " %" SCNu64, &ticks[0], &ticks[1]) != 2)
+		return 0;
+	return (ticks[0] + ticks[1]) * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)

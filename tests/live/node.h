@@ -32,8 +32,11 @@ MUST_USE bool live_genesis_write(const struct live_node *node, struct genesis *g
 MUST_USE bool live_node_start(struct live_node *node, char fault[256]);
 /* Sends the signal and waits for the end. False: it had died by itself before. */
 bool live_node_kill(struct live_node *node, int signal);
-/* Resident memory in kB. */
+/* Resident memory in kB: now, and the most it ever was. */
 long live_node_rss_kb(const struct live_node *node);
+long live_node_peak_kb(const struct live_node *node);
+/* CPU time of all its threads since its start. */
+uint64_t live_node_cpu_us(const struct live_node *node);
 
 /* Removes the home. */
 void live_node_remove(struct live_node *node);

@@ -195,7 +195,6 @@ static void assigned(struct coordinator *c, struct job *job, const struct chain_
 
 static void recorded(struct coordinator *c, struct job *job, const struct sender_outcome *outcome)
 {
-	struct miner *miner = miner_find(&c->miners, job->miner_id);
 	uint64_t share;
 
 	job->receipt_tx = tx_of(outcome);
@@ -205,13 +204,6 @@ static void recorded(struct coordinator *c, struct job *job, const struct sender
 	job->terms.to_miner = job->amount - share;
 	job->terms.to_client = job->terms.reward - job->amount;
 	job->reason[0] = 0;
-	if (miner) {
-		miner->settled++;
-		miner->earned += job->terms.to_miner;
-		miner->work_ms += job->work_completed_ms - job->work_started_ms;
-		memcpy(miner->last_receipt_id, job->receipt_id, sizeof miner->last_receipt_id);
-		miner_save(&c->miners, miner);
-	}
 	if (jobs_move(&c->jobs, job, JOB_EV_CHAIN_SETTLED))
 		work_enter(c, job);
 }
@@ -254,7 +246,7 @@ static void receipt_refused(struct coordinator *c, struct job *job, uint32_t cod
 	work_reason(job, "the chain refused the receipt: %s", settle_code_name(code));
 	http_reply_init(&reply);
 	for (size_t i = 0; i < job->waiter_count; i++) {
-		reply_settle(&reply, code, job->reason);
+		reply_settle(&reply, code, "");
 		reply_answer(c, job->waiters[i], &reply);
 	}
 	job->waiter_count = 0;

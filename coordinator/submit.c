@@ -51,7 +51,7 @@ static void on_committed(struct coordinator *c, struct job *job, const json_t *r
 	}
 	/* Refused, or there already from an earlier try: the chain knows. */
 	job->refused_code = code;
-	work_reason(job, "%s", log[0] ? log : settle_code_name(code));
+	work_reason(job, "%s%s%.180s", settle_code_name(code), log[0] ? ": " : "", log);
 	follow_look(c, job);
 }
 

@@ -316,6 +316,21 @@ static void delivered(struct coordinator *c, struct job *job)
 	work_wake_at(c, job, now + (job->acting ? ACTING_CHECK_MS : LOOK_AGAIN_MS));
 }
 
+/* A receipt on the chain is what a miner's reputation is made of. */
+static void credit(struct coordinator *c, const struct job *job)
+{
+	struct miner *miner = miner_find(&c->miners, job->miner_id);
+
+	if (!miner || job->state != JOB_COMPLETED)
+		return;
+	miner->settled++;
+	miner->earned += job->terms.to_miner;
+	if (job->work_completed_ms > job->work_started_ms)
+		miner->work_ms += job->work_completed_ms - job->work_started_ms;
+	memcpy(miner->last_receipt_id, job->receipt_id, sizeof miner->last_receipt_id);
+	miner_save(&c->miners, miner);
+}
+
 static void ended(struct coordinator *c, struct job *job)
 {
 	struct miner *freed = job->hand;
@@ -332,6 +347,7 @@ static void ended(struct coordinator *c, struct job *job)
 	log_event(c->config.log, LOG_INFO, "job_ended job=%.64s state=%s amount=%llu reason=\"%s\"",
 		job->terms.job_id, job_state_text((enum job_state)job->state),
 		(unsigned long long)job->amount, job->reason);
+	credit(c, job);
 	job_save(&c->jobs, job);
 	view_answer_waiters(c, job);
 	work_after_write(c, DEED_REAP, job);

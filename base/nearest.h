@@ -1,5 +1,5 @@
-/* nearest: which known name did somebody mean? For messages about a mistyped command, flag or setting.
- * Pure. */
+/* nearest: which known name did somebody mean? For messages about a mistyped command, flag or
+ * setting. Pure. */
 #ifndef BASE_NEAREST_H
 #define BASE_NEAREST_H
 

@@ -34,12 +34,6 @@ static const struct command_flag *find_flag(
 	return NULL;
 }
 
-static void advise(char *fault, const char *what, const char *name, const char *near)
-{
-	snprintf(fault, COMMAND_FAULT_BYTES, "%s %.60s%s%s%s", what, name,
-		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-}
-
 static void unknown_flag(char *fault, const struct command *command, const char *name)
 {
 	const char *known[NAMES_MAX + 1];
@@ -54,7 +48,8 @@ static void unknown_flag(char *fault, const struct command *command, const char 
 	char dashed[80];
 	const char *near = nearest_name(known, name);
 	snprintf(dashed, sizeof dashed, "--%.60s", near ? near : "");
-	advise(fault, "no such flag: --", name, near ? dashed : NULL);
+	snprintf(fault, COMMAND_FAULT_BYTES, "no such flag: --%.60s%s%s%s", name,
+		near ? "; did you mean " : "", near ? dashed : "", near ? "?" : "");
 }
 
 static void unknown_command(char *fault, const struct command *table, const char *name)
@@ -65,7 +60,9 @@ static void unknown_command(char *fault, const struct command *table, const char
 	for (; table->name && count < NAMES_MAX; table++)
 		known[count++] = table->name;
 	known[count] = NULL;
-	advise(fault, "no such command:", name, nearest_name(known, name));
+	const char *near = nearest_name(known, name);
+	snprintf(fault, COMMAND_FAULT_BYTES, "no such command: %.60s%s%s%s", name,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* One or two words name a command. *used says how many. */

@@ -36,8 +36,8 @@ const struct command command_table[] = {
 		2, 2, {{0}}, command_send},
 	{"faucet", "[TO [AMOUNT]]", "on a devnet: 100 AITBC from the key named faucet", NULL, 0, 2,
 		{{0}}, command_faucet},
-	{"history", "", "what your account did and what came in, newest first", NULL, 0, 0, {{0}},
-		command_history},
+	{"history", "", "what your account did and what came in, newest first", NULL, 0, 0,
+		{{"blocks", "N", "how many blocks down from the last (2000)"}}, command_history},
 
 	{"submit", "SERVICE", "order work and put its reward in escrow",
 		"The coordinator's published terms are taken unless flags say otherwise. The "
@@ -46,7 +46,7 @@ const struct command command_table[] = {
 		"  aitbc submit inference --prompt \"What is machine learning?\" --model "
 		"llama3.2:latest --wait\n"
 		"  aitbc submit ffmpeg/transcode --input-file input=clip.mp4 --input "
-		"format=webm --wait --output out",
+		"output_format=mkv --wait --output out",
 		0, 1,
 		{{"prompt", "TEXT", "input prompt"}, {"model", "NAME", "input model"},
 			{"input", "NAME=VALUE", "an input; numbers, true, [..] are JSON's"},
@@ -81,8 +81,8 @@ const struct command command_table[] = {
 	{"blocks", "", "the last blocks", NULL, 0, 0, {{"limit", "N", "how many (20)"}},
 		command_blocks},
 	{"tx", "HASH", "one transaction and what became of it", NULL, 1, 1, {{0}}, command_tx},
-	{"txs", "ADDRESS|NAME", "an account's transactions, newest first", NULL, 1, 1, {{0}},
-		command_txs},
+	{"txs", "ADDRESS|NAME", "an account's transactions, newest first", NULL, 1, 1,
+		{{"blocks", "N", "how many blocks down from the last (2000)"}}, command_txs},
 	{"receipts", "", "the last receipts on the chain", NULL, 0, 0, {{0}}, command_receipts},
 	{"validators", "", "who signs the blocks", NULL, 0, 0, {{0}}, command_validators},
 	{"miners", "", "who works for the coordinator (needs its admin key)", NULL, 0, 0, {{0}},

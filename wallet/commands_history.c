@@ -1,6 +1,6 @@
 /* aitbc history, txs: what an account did and what was done to it, newest first. */
+#define _GNU_SOURCE
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/amount.h"
@@ -11,47 +11,38 @@
 #include "wallet/commands.h"
 #include "wallet/fields.h"
 
-enum { HISTORY_MAX = 300 };
+enum { BLOCKS_DEFAULT = 2000, BLOCKS_MOST = 1000000, PAGE_BLOCKS = 20, ROWS_MAX = 300 };
 
-/* One transaction found by a search. */
-struct entry {
-	int64_t height;
-	uint32_t index;
-	char hash[65];
-	const json_t *found; /* in one of the results */
+/* A walk down the chain for one account. */
+struct walk {
+	struct cli *cli;
+	struct show *show;
+	struct account_address who;
+	size_t rows;
 };
 
-struct history {
-	struct entry entries[HISTORY_MAX];
-	size_t count;
-};
-
-static bool known(const struct history *h, const char *hash)
+/* The account signed it, or one of its actions names the account: as payee, client, coordinator, or
+ * as the miner that a receipt pays. */
+static bool concerns(const struct tx *tx, struct bytes raw, const struct account_address *who)
 {
-	for (size_t i = 0; i < h->count; i++)
-		if (strcmp(h->entries[i].hash, hash) == 0)
+	if (account_address_equal(&tx->sender, who) || memmem(raw.data, raw.len, who->b, 20))
+		return true;
+	for (size_t i = 0; i < tx->body->n_actions; i++) {
+		const Pb__Action *action = tx->body->actions[i];
+		const ProtobufCBinaryData *miner = NULL;
+		struct account_key key;
+		if (action->act_case == PB__ACTION__ACT_RECORD_RECEIPT)
+			miner = &action->record_receipt->receipt->miner;
+		else if (action->act_case == PB__ACTION__ACT_ASSIGN_JOB)
+			miner = &action->assign_job->miner;
+		if (!miner || miner->len != sizeof key.b)
+			continue;
+		memcpy(key.b, miner->data, sizeof key.b);
+		struct account_address address = account_address_of(&key);
+		if (account_address_equal(&address, who))
 			return true;
+	}
 	return false;
-}
-
-static void add(struct history *h, const json_t *found)
-{
-	struct entry entry = {.found = found};
-
-	if (h->count < HISTORY_MAX && field_i64(&entry.height, found, "height") &&
-		field_u32(&entry.index, found, "index") &&
-		field_copy(entry.hash, 64, found, "hash") && !known(h, entry.hash))
-		h->entries[h->count++] = entry;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-	const struct entry *x = a;
-	const struct entry *y = b;
-
-	if (x->height != y->height)
-		return x->height < y->height ? 1 : -1;
-	return x->index < y->index ? 1 : x->index > y->index ? -1 : 0;
 }
 
 /* "+5 AITBC" of transfers to the account, "-5 AITBC" of those from it, else the actions' names. */
@@ -83,15 +74,14 @@ static void say(char *out, size_t out_bytes, const struct tx *tx, const struct a
 			body->n_actions - 1);
 }
 
-static void show_entry(
-	struct show *show, const struct entry *entry, const struct account_address *who)
+/* One row, when the transaction concerns the account. */
+static void look_at_tx(struct walk *w, const char *height, const char *base64, const json_t *result)
 {
-	const char *base64 = field_text(entry->found, "tx");
-	char height[24];
-	char from[ADDRESS_TEXT_BYTES] = "";
-	char what[120] = "not readable";
+	char from[ADDRESS_TEXT_BYTES];
+	char hash_text[65];
+	char what[120];
 	char fault[64];
-	uint32_t code = 0;
+	uint32_t code;
 	struct arena arena;
 	struct buf raw = {0};
 	struct tx tx;
@@ -99,59 +89,126 @@ static void show_entry(
 
 	arena_init(&arena, TX_ARENA_BYTES_MAX);
 	if (base64_decode(&raw, base64, strlen(base64)) && buf_ok(&raw) &&
-		tx_decode(&tx, &arena, buf_view(&raw), &local, fault) == SETTLE_OK) {
+		tx_decode(&tx, &arena, buf_view(&raw), &local, fault) == SETTLE_OK &&
+		concerns(&tx, buf_view(&raw), &w->who)) {
+		struct hash32 hash = sha256(buf_view(&raw));
+		hex_upper(hash_text, hash.b, 32);
 		address_text(from, &tx.sender);
-		say(what, sizeof what, &tx, who);
+		say(what, sizeof what, &tx, &w->who);
+		if (!field_u32(&code, result, "code"))
+			code = SETTLE_CODES;
+		show_row(w->show,
+			(const char *[]){height, what, settle_code_name(code), from, hash_text});
+		w->rows++;
 	}
-	if (!field_u32(&code, json_object_get(entry->found, "tx_result"), "code"))
-		code = SETTLE_CODES;
-	snprintf(height, sizeof height, "%" PRId64, entry->height);
-	show_row(show, (const char *[]){height, what, settle_code_name(code), from, entry->hash});
 	buf_fini(&raw);
 	arena_fini(&arena);
 }
 
+static bool look_at_block(struct walk *w, const char *height)
+{
+	json_t *block = cli_rpc(w->cli, "block", json_pack("{s:s}", "height", height));
+	json_t *results =
+		block ? cli_rpc(w->cli, "block_results", json_pack("{s:s}", "height", height))
+		      : NULL;
+	const json_t *txs =
+		json_object_get(json_object_get(json_object_get(block, "block"), "data"), "txs");
+	const json_t *codes = json_object_get(results, "txs_results");
+
+	for (size_t i = json_array_size(txs); results && i > 0; i--) {
+		const char *base64 = json_string_value(json_array_get(txs, i - 1));
+		if (base64)
+			look_at_tx(w, height, base64, json_array_get(codes, i - 1));
+	}
+	bool ok = results != NULL;
+	json_decref(block);
+	json_decref(results);
+	return ok;
+}
+
+/* Blocks from..to, newest first; those without transactions cost nothing but their place in a page.
+ */
+static bool look_at_page(struct walk *w, uint64_t from, uint64_t to)
+{
+	char low[24];
+	char high[24];
+	size_t i;
+	json_t *meta;
+	bool ok = true;
+
+	snprintf(low, sizeof low, "%" PRIu64, from);
+	snprintf(high, sizeof high, "%" PRIu64, to);
+	json_t *page = cli_rpc(
+		w->cli, "blockchain", json_pack("{s:s,s:s}", "minHeight", low, "maxHeight", high));
+	json_array_foreach(json_object_get(page, "block_metas"), i, meta)
+	{
+		if (ok && w->rows < ROWS_MAX && strcmp(field_text(meta, "num_txs"), "0") != 0)
+			ok = look_at_block(
+				w, field_text(json_object_get(meta, "header"), "height"));
+	}
+	ok = ok && page != NULL;
+	json_decref(page);
+	return ok;
+}
+
+/* How far up and down: false: said why. */
+static bool walk_bounds(struct cli *cli, uint64_t *bottom, uint64_t *top)
+{
+	const char *text = command_flag(cli->line, "blocks");
+	uint64_t count = BLOCKS_DEFAULT;
+	uint64_t earliest = 1;
+
+	if (text && (!u64_parse(&count, text, strlen(text)) || count == 0 || count > BLOCKS_MOST)) {
+		cli_fail("--blocks needs a whole number up to %d", BLOCKS_MOST);
+		return false;
+	}
+	json_t *status = cli_rpc(cli, "status", NULL);
+	const json_t *sync = json_object_get(status, "sync_info");
+	bool ok = field_u64(top, sync, "latest_block_height") &&
+		  field_u64(&earliest, sync, "earliest_block_height");
+	if (status && !ok)
+		cli_fail("the node's answer can't be read");
+	json_decref(status);
+	*bottom = *top > count ? *top - count + 1 : 1;
+	*bottom = *bottom < earliest ? earliest : *bottom;
+	return ok;
+}
+
 static int history(struct cli *cli, const struct account_address *who)
 {
-	/* The chain indexes by what happened: paid, was paid, ordered a job. */
-	static const char *const roles[] = {"transfer.sender", "transfer.recipient", "job.client"};
 	static const struct show_column columns[] = {{"BLOCK", "height", true},
 		{"WHAT", "what", false}, {"RESULT", "result", false}, {"FROM", "from", false},
 		{"TRANSACTION", "hash", false}};
-	struct history *h = calloc(1, sizeof *h);
-	json_t *results[3] = {NULL, NULL, NULL};
+	struct walk w = {.cli = cli, .who = *who};
 	char address[ADDRESS_TEXT_BYTES];
-	char query[160];
-	bool ok = h != NULL;
-	size_t i;
-	json_t *one;
+	uint64_t bottom;
+	uint64_t top;
+	bool ok = true;
 
+	if (!walk_bounds(cli, &bottom, &top))
+		return CLI_FAILED;
 	address_text(address, who);
-	for (size_t r = 0; r < 3 && ok; r++) {
-		snprintf(query, sizeof query, "%s='%s'", roles[r], address);
-		results[r] = cli_rpc(cli, "tx_search",
-			json_pack("{s:s,s:s,s:s}", "query", query, "per_page", "100", "order_by",
-				"desc"));
-		ok = results[r] != NULL;
-		json_array_foreach(json_object_get(results[r], "txs"), i, one) add(h, one);
+	w.show = show_new(cli->json);
+	show_text(w.show, NULL, "address", address);
+	show_table(w.show, "txs", columns, 5);
+	uint64_t at = top;
+	while (ok && at >= bottom && w.rows < ROWS_MAX) {
+		uint64_t from = at - bottom >= PAGE_BLOCKS ? at - PAGE_BLOCKS + 1 : bottom;
+		ok = look_at_page(&w, from, at);
+		at = from - 1;
 	}
-	struct show *show = show_new(cli->json);
-	if (ok) {
-		qsort(h->entries, h->count, sizeof h->entries[0], newest_first);
-		show_text(show, NULL, "address", address);
-		show_table(show, "txs", columns, 5);
-		for (i = 0; i < h->count; i++)
-			show_entry(show, &h->entries[i], who);
-		if (h->count == 0)
-			show_line(show, "nothing on the chain about %s", address);
+	if (!ok) {
+		show_drop(w.show);
+		return CLI_FAILED;
 	}
-	for (size_t r = 0; r < 3; r++)
-		json_decref(results[r]);
-	free(h);
-	if (ok)
-		return show_end(show);
-	show_drop(show);
-	return CLI_FAILED;
+	if (w.rows == 0)
+		show_line(w.show,
+			"nothing about %s in blocks %" PRIu64 " to %" PRIu64
+			"; look further down with --blocks N",
+			address, at + 1, top);
+	show_u64(w.show, NULL, "from_height", at + 1);
+	show_u64(w.show, NULL, "to_height", top);
+	return show_end(w.show);
 }
 
 int command_txs(struct cli *cli)

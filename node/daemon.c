@@ -337,6 +337,18 @@ static void say_ready(struct daemon_parts *p)
 		p->metrics_shell ? http_shell_port(p->metrics_shell) : 0);
 }
 
+/* libevent's own clock is a tick of the kernel coarse; blocks are gathered by the millisecond. */
+static struct event_base *precise_loop(void)
+{
+	struct event_config *config = event_config_new();
+	if (!config)
+		return NULL;
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	struct event_base *loop = event_base_new_with_config(config);
+	event_config_free(config);
+	return loop;
+}
+
 int daemon_run(const char *home, const struct config *config)
 {
 	static struct daemon_parts parts; /* one daemon a process; large for a stack */
@@ -346,7 +358,7 @@ int daemon_run(const char *home, const struct config *config)
 	p->config = config;
 	p->log = (struct log){config_log_level(config), log_line, NULL};
 	signal(SIGPIPE, SIG_IGN);
-	p->loop = event_base_new();
+	p->loop = precise_loop();
 	if (!p->loop) {
 		fprintf(stderr, "aitbcd: no event loop\n");
 		return 1;

@@ -109,13 +109,13 @@ uint32_t lane_new(struct mempool *m, const struct account_address *address, uint
 /* The entry that waits for this sequence of the window, or MEMPOOL_NOWHERE. */
 uint32_t lane_at(const struct lane *lane, uint64_t sequence);
 /* Into its free place; settle afterwards. */
-void lane_put(struct mempool *m, uint32_t lane_at, uint32_t entry_at, uint64_t now_ms);
+void lane_put(struct mempool *m, uint32_t lane_index, uint32_t entry_at, uint64_t now_ms);
 /* The committed sequence moved on: what stands before it leaves as stale; settle afterwards. */
-void lane_advance(struct mempool *m, uint32_t lane_at, uint64_t next_sequence);
+void lane_advance(struct mempool *m, uint32_t lane_index, uint64_t next_sequence);
 /* The highest occupied sequence. The lane isn't empty. */
 uint64_t lane_last_sequence(const struct lane *lane);
 /* Brings READY and GAP in line with what is there; an empty lane is freed. */
-void lane_settle(struct mempool *m, uint32_t lane_at, uint64_t now_ms);
+void lane_settle(struct mempool *m, uint32_t lane_index, uint64_t now_ms);
 
 bool note_find(const struct mempool *m, const struct hash32 *hash, bool *is_committed);
 void note_add(struct mempool *m, const struct hash32 *hash, bool is_committed);

@@ -113,6 +113,7 @@ static enum status slots_take(struct consensus *c, uint32_t n)
 enum status consensus_restore_last_commit(struct consensus *c,
 	const struct validator_set *validators, const struct vote *votes, size_t count)
 {
+	CHECK(validators->count > 0);
 	struct tally_slot *slots = calloc(validators->count, sizeof *slots);
 	if (!slots)
 		return STATUS_NO_MEMORY;

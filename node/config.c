@@ -149,7 +149,7 @@ static enum status set_key(
 				CONFIG_TEXT_BYTES - 1);
 			return STATUS_INVALID;
 		}
-		strcpy(to, value);
+		memcpy(to, value, strlen(value) + 1);
 		return STATUS_OK;
 	case KEY_NUMBER: return set_number(to, key, value, fault);
 	case KEY_BOOL:

@@ -16,6 +16,7 @@ enum { HEAD_ROW_BYTES_MAX = 1024 * 1024, COMMIT_ARENA_BYTES_MAX = 1024 * 1024 };
 
 struct replica_effect *replica_effect(struct replica_effects *out, enum replica_effect_kind kind)
 {
+	CHECK(out);
 	if (out->count == out->cap) {
 		size_t cap = out->cap ? out->cap * 2 : 64;
 		struct replica_effect *items = realloc(out->items, cap * sizeof *items);

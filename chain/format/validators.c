@@ -100,6 +100,7 @@ static void rescale(struct validator_set *set)
 		if (set->v[i].priority > most)
 			most = set->v[i].priority;
 	}
+	CHECK(window > 0);
 	span = clipped_subtract(most, least);
 	if (span <= window)
 		return;
@@ -112,6 +113,7 @@ static void rescale(struct validator_set *set)
  * sum of many large priorities needs no more than 64 bits. */
 static void centre(struct validator_set *set)
 {
+	CHECK(set->count > 0);
 	int64_t count = set->count, quotients = 0, rests = 0, average;
 
 	for (uint32_t i = 0; i < set->count; i++) {
@@ -198,7 +200,7 @@ static enum validators_verdict sum_power(struct validator_set *set)
 
 static enum validators_verdict changes_form(const struct validator_power *changes, size_t count)
 {
-	if (count > 2 * VALIDATORS_MAX)
+	if (count > (size_t)2 * VALIDATORS_MAX)
 		return VALIDATORS_TOO_MANY;
 	for (size_t i = 0; i < count; i++) {
 		if (changes[i].power < 0)

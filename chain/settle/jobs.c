@@ -34,6 +34,7 @@ struct due job_due(const struct job_key *key, const Pb__Job *job, const Pb__Assi
 	struct due due = {.job = *key};
 
 	if (job->state == PB__JOB_STATE__DELIVERED) {
+		CHECK(assignment); /* a delivered job without one is refused when it is read */
 		due.kind = DUE_REVIEW;
 		due.due_ms = assignment->review_end_ms;
 	} else {

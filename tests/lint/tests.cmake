@@ -24,9 +24,13 @@ list(REMOVE_DUPLICATES header_flags)
 add_test(NAME lint_every_header_compiles_alone
 	COMMAND ${SH} ${lint}/headers.sh ${PROJECT_BINARY_DIR} ${header_flags})
 set_tests_properties(lint_every_header_compiles_alone PROPERTIES ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
+add_test(NAME lint_clang_tidy COMMAND ${SH} ${lint}/tidy.sh ${PROJECT_BINARY_DIR})
+set_tests_properties(lint_clang_tidy PROPERTIES SKIP_RETURN_CODE 77)
 get_property(lint_tests DIRECTORY PROPERTY TESTS)
 foreach(test IN LISTS lint_tests)
 	if(test MATCHES "^lint_")
 		set_tests_properties(${test} PROPERTIES LABELS lint TIMEOUT 120)
 	endif()
 endforeach()
+# Minutes of two cores: with the large counts only.
+set_tests_properties(lint_clang_tidy PROPERTIES LABELS "lint;full" TIMEOUT 1200)

@@ -44,4 +44,3 @@ const char *nearest_name(const char *const *known, const char *name)
 	}
 	return best;
 }
-

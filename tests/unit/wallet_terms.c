@@ -38,11 +38,11 @@ static int before(void **state)
 		"{\"client\":\"%s\",\"job_id\":\"job-1\",\"state\":\"ASSIGNED\",\"attempt\":2,"
 		"\"coordinator\":\"%s\",\"coordinator_ppm\":50000,\"service\":\"llm/inference\","
 		"\"payload_hash\":\"" ZEROS "\",\"reward\":\"100000000\",\"unit_type\":\"second\","
-		"\"unit_price\":\"20000\",\"max_units_milli\":\"60000\",\"deadline_job_ms\":"
-		"\"1700\",\"deadline_ms\":\"1701\","
+		"\"unit_price\":\"20000\",\"max_units_milli\":\"60000\",\"deadline_ms\":"
+		"\"1700\",\"deadline_block_ms\":\"1701\","
 		"\"max_attempts\":5,\"on_silence\":\"PAY_MINER\",\"review_ms\":\"600000\","
-		"\"grace_ms\":\"10000\",\"submit_height\":\"42\",\"assignment\":{\"miner_key\":"
-		"\"" MINER_KEY "\",\"lease_end_job_ms\":\"1600\",\"assigned_ms\":\"1500\"},"
+		"\"grace_ms\":\"10000\",\"submit_height\":\"42\",\"assignment\":{\"miner\":"
+		"\"" MINER_KEY "\",\"lease_end_ms\":\"1600\",\"assigned_block_ms\":\"1500\"},"
 		"\"job_time_ms\":\"1550\",\"block_time_ms\":\"1551\"}",
 		client_text, coordinator_text);
 	strcpy(assigned_json, buf_text(&b));
@@ -113,7 +113,7 @@ static void job_with_a_wrong_field_is_refused_by_name(void **state)
 		{"\"reward\":\"100000000\"", "\"reward\":1.5", "reward"},
 		{"\"attempt\":2", "\"attempt\":4294967296", "attempt"},
 		{"\"PAY_MINER\"", "\"PAY_ME\"", "on_silence"},
-		{MINER_KEY, "02AB", "assignment.miner_key"},
+		{MINER_KEY, "02AB", "assignment.miner"},
 		{"\"unit_type\":\"second\"", "\"unit_type\":\"seventeen_letters\"", "unit_type"},
 		{"\"coordinator\":\"ait1", "\"coordinator\":\"bit1", "coordinator"},
 	};

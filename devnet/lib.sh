@@ -91,8 +91,7 @@ build_tree() {
 	log=$tree/build.log
 	step "building $preset in ${tree#"$AITBC_ROOT"/}/ (-j$AITBC_JOBS)"
 	if ! { cd "$AITBC_ROOT" && cmake --preset "$preset" && cmake --build "$tree" -j "$AITBC_JOBS" -- "$@"; } >"$log" 2>&1; then
-		grep -nE 'error|FAILED|CMake Error' "$log" | head -n 20 >&2
-		tail -n 20 "$log" >&2
+		grep -nE 'error|FAILED|CMake Error' "$log" | grep -v ' -c ' | head -n 20 >&2 || tail -n 20 "$log" >&2
 		die "the $preset build failed (whole log: $log)"
 	fi
 	good "$preset build ($(elapsed))"

@@ -29,7 +29,8 @@ enum {
 	SHARE_PPM = 50000,
 	FEE = 5000,
 	PRICE = 100000,
-	ACKS_MAX = 200000
+	ACKS_MAX = 200000,
+	ACT_SECONDS_MAX = 60
 };
 static const uint64_t balance_at_start = UINT64_C(1000) * 1000 * 1000 * 1000;
 
@@ -41,7 +42,7 @@ struct ack {
 static struct live_node node;
 static struct hash32 chain_tag;
 static atomic_bool stopping;  /* finish the act at hand, then end */
-static atomic_bool abandoned; /* the node is gone for good */
+static atomic_bool abandoned; /* the node is gone for good, or a worker is stuck */
 static pthread_mutex_t acks_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ack acks[ACKS_MAX];
 static size_t ack_count;
@@ -112,20 +113,22 @@ static void acknowledge(const struct hash32 *hash, int64_t height)
 	pthread_mutex_unlock(&acks_lock);
 }
 
-/* One try: what the node acknowledged, or height 0 when it said nothing certain. */
-static struct landed broadcast(struct bytes tx)
+/* One try: what the node acknowledged, or height 0 when it said nothing certain; said is why. */
+static struct landed broadcast(struct bytes tx, char said[256])
 {
 	struct landed landed = {0, -1};
 	struct buf base64 = {0};
-	char fault[256];
 	buf_append_base64(&base64, tx.data, tx.len);
 	json_t *answer = ask_call(node.rpc_port, "broadcast_tx_commit",
-		json_pack("{s:s}", "tx", buf_text(&base64)), fault);
+		json_pack("{s:s}", "tx", buf_text(&base64)), said);
 	buf_fini(&base64);
 	if (answer == NULL)
 		return landed;
-	int64_t checked = ask_number(json_object_get(answer, "check_tx"), "code");
-	if (checked == 0) {
+	const json_t *check = json_object_get(answer, "check_tx");
+	if (ask_number(check, "code") != 0) {
+		const char *log = json_string_value(json_object_get(check, "log"));
+		snprintf(said, 256, "check_tx: %s", log != NULL ? log : "no log");
+	} else {
 		landed.height = ask_number(answer, "height");
 		landed.code = ask_number(json_object_get(answer, "tx_result"), "code");
 	}
@@ -145,8 +148,10 @@ static struct landed act(struct voice *v, Pb__Action *const *actions, size_t cou
 	tx_sign(&tx, &body, &v->secret, &v->key, &chain_tag);
 	struct hash32 hash = sha256(buf_view(&tx));
 	struct landed landed = {0, -1};
+	char said[256] = "";
+	time_t began = time(NULL);
 	for (int tries = 0; landed.height <= 0 && !abandoned; tries++) {
-		landed = broadcast(buf_view(&tx));
+		landed = broadcast(buf_view(&tx), said);
 		if (landed.height > 0) {
 			acknowledge(&hash, landed.height);
 			break;
@@ -154,6 +159,10 @@ static struct landed act(struct voice *v, Pb__Action *const *actions, size_t cou
 		landed = look_up(&hash); /* an answer may have died on its way */
 		if (landed.height <= 0)
 			pause_ms(tries < 10 ? 5 : 50);
+		if (landed.height <= 0 && time(NULL) - began > ACT_SECONDS_MAX) {
+			fail("a transaction neither lands nor fails; the node says: %s", said);
+			abandoned = true;
+		}
 	}
 	buf_fini(&tx);
 	if (landed.height > 0)
@@ -435,7 +444,7 @@ static uint64_t draw(uint64_t *seed)
 static bool kill_and_restart(int kills, uint64_t seed, uint64_t *ready_ms_worst)
 {
 	size_t checked = 0;
-	for (int i = 0; i < kills; i++) {
+	for (int i = 0; i < kills && !abandoned; i++) {
 		char fault[256];
 		pause_ms(50 + draw(&seed) % 500);
 		if (!live_node_kill(&node, SIGKILL)) {
@@ -466,12 +475,12 @@ static int run(int kills, uint64_t seed)
 	}
 	CHECK(pthread_create(&jobs.thread, NULL, work_jobs_for_ever, &jobs) == 0);
 	bool back = kill_and_restart(kills, seed, &ready_ms_worst);
-	abandoned = !back;
+	abandoned = abandoned || !back;
 	stopping = true;
 	for (size_t i = 0; i < TRANSFER_WORKERS; i++)
 		pthread_join(workers[i].thread, NULL);
 	pthread_join(jobs.thread, NULL);
-	if (!back)
+	if (abandoned)
 		return 1;
 	if (ack_count == 0 || jobs.paid == 0)
 		fail("nothing was acknowledged (%zu transactions, %" PRIu64 " receipts)", ack_count,

@@ -26,6 +26,8 @@ say()  { printf '%s\n' "$*"; }
 step() { printf '%s== %s%s\n' "$bold" "$*" "$plain"; }
 note() { printf '%s   %s%s\n' "$dim" "$*" "$plain"; }
 good() { printf '   %sok%s      %s\n' "$green" "$plain" "$*"; }
+bad()  { printf '   %sFAILED%s  %s\n' "$red" "$plain" "$*"; }
+figure() { printf '   figure  %s\n' "$*"; }
 warn() { printf '   %snote%s    %s\n' "$red" "$plain" "$*" >&2; }
 die()  { printf '%sstopped:%s %s\n' "$red" "$plain" "$*" >&2; exit 1; }
 

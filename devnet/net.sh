@@ -11,7 +11,12 @@ work_dir=$devnet_dir/work
 bin_dir=${AITBC_BIN:-$AITBC_ROOT/build}
 chain_id=devnet-1
 
-# Ports: the usual ones, or all from AITBC_BASE_PORT up (as `aitbcd testnet --base-port` counts).
+# Ports: the usual ones, or all from AITBC_BASE_PORT up (as `aitbcd testnet --base-port` counts); "auto": ten free ones.
+if [ "${AITBC_BASE_PORT:-}" = auto ]; then
+	for AITBC_BASE_PORT in $(shuf -i 2000-3200 -n 50 | sed 's/$/0/'); do
+		ss -Hltn | awk -v from="$AITBC_BASE_PORT" '{ sub(/.*:/, "", $4); if ($4 >= from && $4 < from + 10) taken = 1 } END { exit taken }' && break
+	done
+fi
 if [ -n "${AITBC_BASE_PORT:-}" ]; then
 	rpc_port=$((AITBC_BASE_PORT + 1)) rest_port=$((AITBC_BASE_PORT + 2)) metrics_port=$((AITBC_BASE_PORT + 3))
 	miner_ports=("$((AITBC_BASE_PORT + 5))" "$((AITBC_BASE_PORT + 6))")
@@ -86,7 +91,8 @@ started_or_die() { # NAME SECONDS COMMAND...
 	die "$name didn't become ready within $seconds s (log: $log_dir/$name.log)"
 }
 
-# Makes the homes when there are none, starts node and miners, waits until each answers. Sets node_ready_ms.
+# Makes the homes when there are none, starts node and miners, waits until each answers. Sets node_launched_ms (wall clock)
+# and node_ready_ms (how long until it answered with a block).
 devnet_start() {
 	local began index config
 	# shellcheck disable=SC2086
@@ -98,6 +104,7 @@ devnet_start() {
 			die "aitbcd testnet failed: $(tail -n 1 "$log_dir/aitbcd.log")"
 	fi
 	began=$(now_ms)
+	node_launched_ms=$began
 	launch aitbcd "$bin_dir/aitbcd" start --home "$home_dir"
 	started_or_die aitbcd 30 node_ready
 	node_ready_ms=$(($(now_ms) - began))
@@ -118,7 +125,7 @@ devnet_start() {
 			--state-dir "$devnet_dir/miner$index"
 	done
 	for index in 1 2; do
-		started_or_die "aitbc-miner$index" 30 curl -sf --max-time 2 "http://127.0.0.1:${miner_ports[index - 1]}/health"
+		started_or_die "aitbc-miner$index" 30 miner_ready "${miner_ports[index - 1]}"
 	done
 }
 
@@ -153,6 +160,10 @@ cli() {
 
 cli_json() {
 	cli --json "$@"
+}
+
+miner_ready() { # PORT: it knows the chain and the coordinator knows it
+	curl -sf --max-time 2 "http://127.0.0.1:$1/v1/status" | grep -q '"state" *: *"ready"'
 }
 
 rss_mb() { # of a process by name, with one decimal

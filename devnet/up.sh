@@ -19,5 +19,5 @@ fi
 devnet_describe
 say "  try:"
 devnet_hints
-say "  aitbc balance client; aitbc submit text/count --input input=@README.md --wait"
+say "  aitbc balance client; aitbc submit text/count --input-file input=README.md --wait"
 say "  $AITBC_ROOT/devnet/down.sh stops it"

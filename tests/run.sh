@@ -51,6 +51,7 @@ closing { print > summary_file; next }
 		name = substr(text, RLENGTH)
 		if (!told[id, name]++) printf "   skipped %s: %s\n", suite[id], sentence(name)
 	}
+	else if (match(text, /^   (ok    |FAILED|figure)  /)) printf "   %-7s %s: %s\n", $2, suite[id], substr(text, RLENGTH + 1)
 	else if (match(text, /^ok: /)) printf "   ok      %s: %s\n", suite[id], substr(text, 5)
 	else if (match(text, /^FAILED: /)) printf "   FAILED  %s: %s\n", suite[id], substr(text, 9)
 	else if (match(text, /^figure: /)) printf "   figure  %s: %s\n", suite[id], substr(text, 9)

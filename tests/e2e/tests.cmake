@@ -30,3 +30,10 @@ if(TARGET aitbcd AND TARGET aitbc-miner)
 		$<TARGET_FILE:miner_exec_child> ${CMAKE_BINARY_DIR}/tests)
 	set_tests_properties(e2e_miner PROPERTIES LABELS e2e TIMEOUT 300)
 endif()
+
+if(TARGET aitbcd AND TARGET aitbc AND TARGET aitbc-miner)
+	find_program(BASH bash REQUIRED)
+	add_test(NAME e2e_demo COMMAND ${BASH} ${PROJECT_SOURCE_DIR}/devnet/demo.sh)
+	set_tests_properties(e2e_demo PROPERTIES LABELS e2e TIMEOUT 300 RUN_SERIAL ON
+		ENVIRONMENT "AITBC_BIN=${CMAKE_BINARY_DIR};AITBC_DEVNET=${CMAKE_BINARY_DIR}/tests/demo;AITBC_BASE_PORT=auto;AITBC_OLLAMA_URL=http://127.0.0.1:9")
+endif()

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/nearest.h"
 
 enum key_type { KEY_TEXT, KEY_NUMBER, KEY_BOOL };
 
@@ -81,46 +82,6 @@ bool config_knows(const char *name)
 	return key_find(name) != NULL;
 }
 
-/* Edits (insert, delete, replace) between two short names. */
-static size_t distance(const char *a, const char *b)
-{
-	enum { NAME_MAX_LEN = 64 };
-	size_t la = strlen(a), lb = strlen(b);
-	if (la >= NAME_MAX_LEN || lb >= NAME_MAX_LEN)
-		return NAME_MAX_LEN;
-	size_t row[NAME_MAX_LEN + 1];
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[lb];
-}
-
-static const char *nearest(const char *name)
-{
-	const char *best = keys[0].name;
-	size_t least = SIZE_MAX;
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		size_t d = distance(name, keys[i].name);
-		if (d < least) {
-			least = d;
-			best = keys[i].name;
-		}
-	}
-	return best;
-}
-
 static enum status set_number(
 	uint64_t *to, const struct key *key, const char *value, char fault[NODE_FAULT_BYTES])
 {
@@ -176,8 +137,12 @@ enum status config_set(
 {
 	const struct key *key = key_find(name);
 	if (!key) {
-		snprintf(fault, NODE_FAULT_BYTES, "%s: no such setting; nearest is %s", name,
-			nearest(name));
+		const char *known[KEY_COUNT + 1] = {NULL};
+		for (size_t i = 0; i < KEY_COUNT; i++)
+			known[i] = keys[i].name;
+		const char *near = nearest_name(known, name);
+		snprintf(fault, NODE_FAULT_BYTES, "%.100s: no such setting%s%s", name,
+			near ? "; did you mean " : "", near ? near : "");
 		return STATUS_INVALID;
 	}
 	return set_key(c, key, value, fault);

@@ -3,6 +3,7 @@
  * in the log. */
 #include <string.h>
 
+#include "chain/format/proof.h"
 #include "chain/format/wire.h"
 #include "chain/proto/peer.pb-c.h"
 #include "replica/inside.h"
@@ -18,45 +19,42 @@ static void send_message(
 	e->bytes.len = r->scratch.len - e->bytes_at;
 }
 
-static void proof_to_pb(Pb__Proof *out, ProtobufCBinaryData aunts[MERKLE_AUNTS_MAX],
-	const struct merkle_proof *proof)
+static void send_part(struct replica *r, const struct proposal *p, uint32_t index,
+	const struct candidate *c, struct arena *arena, struct replica_effects *out)
 {
-	pb__proof__init(out);
-	out->total = (int64_t)proof->total;
-	out->index = (int64_t)proof->index;
-	out->leaf_hash = wire_borrow(proof->leaf.b, sizeof proof->leaf.b);
-	out->n_aunts = proof->aunt_count;
-	out->aunts = aunts;
-	for (uint32_t i = 0; i < proof->aunt_count; i++)
-		aunts[i] = wire_borrow(proof->aunts[i].b, sizeof proof->aunts[i].b);
+	struct merkle_proof proof;
+	part_set_prove(&proof, &c->parts, index);
+	struct block_id_message id;
+	block_id_message_init(&id, &c->id);
+	struct bytes bytes = part_set_part(&c->parts, index);
+	Pb__BlockPart part;
+	pb__block_part__init(&part);
+	part.height = p->height;
+	part.round = p->round;
+	part.block_id = &id.pb;
+	part.index = index;
+	part.bytes = wire_borrow(bytes.data, bytes.len);
+	part.proof = merkle_proof_to_pb(&proof, arena);
+	Pb__PeerMessage message;
+	pb__peer_message__init(&message);
+	message.sum_case = PB__PEER_MESSAGE__SUM_BLOCK_PART;
+	message.block_part = &part;
+	if (part.proof)
+		send_message(r, &message, out);
+	else
+		replica_stop(r, "a part's proof", STATUS_NO_MEMORY);
 }
 
 static void send_parts(struct replica *r, const struct candidate *c, const struct proposal *p,
 	struct replica_effects *out)
 {
-	struct block_id_message id;
-	block_id_message_init(&id, &c->id);
+	struct arena arena;
+	arena_init(&arena, MESSAGE_ARENA_BYTES_MAX);
 	for (uint32_t i = 0; i < c->parts.total; i++) {
-		struct merkle_proof proof;
-		part_set_prove(&proof, &c->parts, i);
-		ProtobufCBinaryData aunts[MERKLE_AUNTS_MAX];
-		Pb__Proof proof_pb;
-		proof_to_pb(&proof_pb, aunts, &proof);
-		Pb__BlockPart part;
-		pb__block_part__init(&part);
-		part.height = p->height;
-		part.round = p->round;
-		part.block_id = &id.pb;
-		part.index = i;
-		struct bytes bytes = part_set_part(&c->parts, i);
-		part.bytes = wire_borrow(bytes.data, bytes.len);
-		part.proof = &proof_pb;
-		Pb__PeerMessage message;
-		pb__peer_message__init(&message);
-		message.sum_case = PB__PEER_MESSAGE__SUM_BLOCK_PART;
-		message.block_part = &part;
-		send_message(r, &message, out);
+		arena_reset(&arena);
+		send_part(r, p, i, c, &arena, out);
 	}
+	arena_fini(&arena);
 }
 
 void peers_send_proposal(
@@ -154,24 +152,6 @@ static struct incoming *incoming_for(struct replica *r, const struct block_id *i
 	return oldest;
 }
 
-static bool proof_from_pb(struct merkle_proof *out, const Pb__Proof *pb)
-{
-	memset(out, 0, sizeof *out);
-	if (!pb || pb->total < 0 || pb->index < 0 || pb->n_aunts > MERKLE_AUNTS_MAX ||
-		pb->leaf_hash.len != sizeof out->leaf.b)
-		return false;
-	out->total = (uint64_t)pb->total;
-	out->index = (uint64_t)pb->index;
-	memcpy(out->leaf.b, pb->leaf_hash.data, sizeof out->leaf.b);
-	out->aunt_count = (uint32_t)pb->n_aunts;
-	for (uint32_t i = 0; i < out->aunt_count; i++) {
-		if (pb->aunts[i].len != sizeof out->aunts[i].b)
-			return false;
-		memcpy(out->aunts[i].b, pb->aunts[i].data, sizeof out->aunts[i].b);
-	}
-	return true;
-}
-
 static const char *block_complete(
 	struct replica *r, struct incoming *in, struct replica_now now, struct replica_effects *out)
 {
@@ -205,7 +185,7 @@ static const char *on_part(struct replica *r, const Pb__BlockPart *pb, struct re
 	struct block_id id;
 	struct merkle_proof proof;
 	if (!pb->block_id || !block_id_from_pb(&id, pb->block_id) || block_id_is_nil(&id) ||
-		!proof_from_pb(&proof, pb->proof))
+		!pb->proof || !merkle_proof_from_pb(&proof, pb->proof))
 		return "part form";
 	if (pb->height != r->core.height || replica_candidate(r, &id))
 		return NULL;

@@ -64,6 +64,8 @@ static const struct option OPTIONS[] = {
 		"jobs get private directories here; empty: STATE_DIR/work"},
 	{"run_as", "AITBC_MINER_RUN_AS", OPTION_TEXT, AT(run_as), "", 0, 0,
 		"user that programs run as; needs a daemon started by root"},
+	{"cgroup", "AITBC_MINER_CGROUP", OPTION_TEXT, AT(cgroup), "auto", 0, 0,
+		"control group (v2) for jobs: auto, off, or a folder that gives pids and memory"},
 	{"concurrency", "AITBC_MINER_CONCURRENCY", OPTION_NUMBER, AT(concurrency), "1", 1, 32,
 		"jobs run at a time"},
 	{"heartbeat_ms", "AITBC_MINER_HEARTBEAT_MS", OPTION_NUMBER, AT(heartbeat_ms), "0", 0,

@@ -35,6 +35,7 @@ struct miner_config {
 	char state_dir[CONFIG_TEXT_BYTES];
 	char work_dir[CONFIG_TEXT_BYTES];
 	char run_as[CONFIG_TEXT_BYTES]; /* user of the programs, or "" */
+	char cgroup[CONFIG_TEXT_BYTES]; /* auto, off or a folder */
 	char log_level[CONFIG_TEXT_BYTES];
 	uint64_t port;
 	uint64_t concurrency;

@@ -38,6 +38,7 @@ struct exec {
 	struct event *report_event;
 	struct capture out;
 	struct capture err;
+	char group[CGROUP_NAME_BYTES]; /* "" when it has none */
 	uint64_t started_ms;
 	exec_done *done;
 	void *ctx;
@@ -46,6 +47,8 @@ struct exec {
 struct execs {
 	struct event_base *loop;
 	struct log *log;
+	const struct cgroup *cgroup; /* NULL: none */
+	uint64_t started;            /* jobs, for names */
 	struct exec *running[EXECS_MAX];
 	size_t count;
 };
@@ -94,6 +97,11 @@ enum status execs_new(struct execs **out, struct event_base *loop, struct log *l
 	execs->log = log;
 	*out = execs;
 	return STATUS_OK;
+}
+
+void execs_use_cgroup(struct execs *execs, const struct cgroup *cgroup)
+{
+	execs->cgroup = cgroup;
 }
 
 size_t execs_running(const struct execs *execs)
@@ -168,6 +176,8 @@ static void forget(struct exec *exec)
 		close(exec->control_fd);
 	if (exec->report_fd >= 0)
 		close(exec->report_fd);
+	if (exec->group[0] != 0)
+		cgroup_job_remove(room->cgroup, exec->group);
 	buf_fini(&exec->out.text);
 	buf_fini(&exec->err.text);
 	free(exec);
@@ -305,11 +315,29 @@ static void close_pair(const int fds[2])
 			close(fds[i]);
 }
 
+/* The job's own group, or -1 where there is none. */
+static int make_group(struct exec *exec, const struct exec_spec *spec)
+{
+	struct execs *room = exec->room;
+	if (room->cgroup == NULL)
+		return -1;
+	int low = cgroup_job_make(room->cgroup, exec->group, room->started, spec->limits.processes,
+		spec->limits.memory_bytes);
+	int fd = low >= 0 && low < 3 ? fcntl(low, F_DUPFD_CLOEXEC, 3) : low;
+	if (fd != low)
+		close(low);
+	if (fd < 0) {
+		exec->group[0] = 0;
+		log_event(room->log, LOG_UNUSUAL, "exec.no_group reason=\"%s\"", strerror(errno));
+	}
+	return fd;
+}
+
 /* Makes the pipes and the process; our ends are in exec. False: errno says why. */
 static bool launch(struct exec *exec, const struct exec_spec *spec)
 {
 	int out[2] = {-1, -1}, err[2] = {-1, -1}, control[2] = {-1, -1}, report[2] = {-1, -1};
-	struct supervisor_task task = {.spec = spec};
+	struct supervisor_task task = {.spec = spec, .group_fd = make_group(exec, spec)};
 	pid_t pid = -1;
 	if (pipe_make(out) && pipe_make(err) && pipe_make(control) && pipe_make(report)) {
 		task.stdout_fd = out[1], task.stderr_fd = err[1];
@@ -318,6 +346,8 @@ static bool launch(struct exec *exec, const struct exec_spec *spec)
 		pid = fork_supervisor(&task);
 	}
 	int error = errno;
+	if (task.group_fd >= 0)
+		close(task.group_fd);
 	if (pid < 0) {
 		close_pair(out), close_pair(err), close_pair(control), close_pair(report);
 		errno = error;
@@ -366,6 +396,7 @@ enum status exec_start(struct execs *execs, struct exec **out, const struct exec
 	capture_init(&exec->err, exec, spec->limits.stderr_bytes);
 	exec->out.order_when_full = ORDER_STDOUT_FULL;
 	exec->err.order_when_full = ORDER_STDERR_FULL;
+	execs->started++;
 	execs->running[execs->count++] = exec;
 	if (!launch(exec, spec)) {
 		snprintf(fault, 200, "couldn't start a process: %s", strerror(errno));

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "miner/cgroup.h"
 
 /* 0 in any field: no limit of that kind. */
 struct exec_limits {
@@ -80,6 +81,8 @@ struct exec;  /* one of them; lives until its done has returned */
 /* Makes the calling process the reaper of orphans, so that even a job whose supervisor was killed
  * is found. */
 MUST_USE enum status execs_new(struct execs **out, struct event_base *loop, struct log *log);
+/* From now on each job gets a group of its own in there (borrowed); see cgroup.h. */
+void execs_use_cgroup(struct execs *execs, const struct cgroup *cgroup);
 /* Kills what still runs, without calling done, and waits for it. */
 void execs_free(struct execs *execs);
 size_t execs_running(const struct execs *execs);

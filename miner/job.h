@@ -36,6 +36,10 @@ struct job *job_next(const struct job *job);
 /* Give it back, if it isn't complete yet. */
 void job_stop(struct job *job);
 
+/* The coordinator says that the job isn't ours any more: the chain is asked, and when it agrees the
+ * work ends. */
+void job_doubt(struct workshop *shop, const char *rest_id);
+
 /* Jobs that hold a slot: not yet complete. */
 size_t job_slots_used(const struct workshop *shop);
 /* Jobs that keep a stopping daemon waiting. */

@@ -1,6 +1,7 @@
 /* The chain's word before any work: is this job ours, as the coordinator says it is, and can we
  * defend our pay? */
 #include <stdio.h>
+#include <string.h>
 
 #include "miner/job_internal.h"
 
@@ -111,6 +112,43 @@ static void look(struct job *job)
 		return;
 	job->calls--;
 	turn_away(job, 503, "no_memory", "out of memory");
+}
+
+/* ---- and while it works ---- */
+
+static void on_doubt(void *ctx, const struct chain_view *view)
+{
+	struct job *job = ctx;
+	if (!job_answered(job))
+		return;
+	job->doubted = false;
+	bool gone = view->answer == CHAIN_NO_JOB ||
+		    (view->answer == CHAIN_JOB && !job_is_ours(job, &view->terms));
+	if (!gone || job->stage < JOB_FETCHING || job->stage > JOB_UPLOADING)
+		return;
+	log_event(job->shop->log, LOG_UNUSUAL,
+		"job.lost job=%s attempt=%u reason=\"the attempt isn't ours any more\"",
+		job->rest_id, job->attempt);
+	if (job->stage == JOB_RUNNING) {
+		job->abandoned = true;
+		backend_cancel(job->run); /* the job ends when its processes have */
+	} else {
+		job_end(job, false);
+	}
+}
+
+void job_doubt(struct workshop *shop, const char *rest_id)
+{
+	for (struct job *job = shop->jobs; job != NULL; job = job->next) {
+		if (strcmp(job->rest_id, rest_id) != 0 || job->doubted ||
+			job->stage < JOB_FETCHING || job->stage > JOB_UPLOADING)
+			continue;
+		job->calls++;
+		job->doubted = chain_look(&shop->chain, &job->client, job->job_id, on_doubt, job) ==
+			       STATUS_OK;
+		if (!job->doubted)
+			job->calls--;
+	}
 }
 
 void job_check_start(struct job *job)

@@ -180,10 +180,10 @@ static void watch_again(struct job *job, uint64_t due_ms)
 	job_wait(job, pause_ms, watch);
 }
 
-static bool still_ours(const struct job *job)
+bool job_is_ours(const struct job *job, const struct job_terms *terms)
 {
-	return job->terms.assigned && job->terms.attempt == job->attempt &&
-	       memcmp(job->terms.miner.b, job->shop->rules.miner.b, sizeof job->terms.miner.b) == 0;
+	return terms->assigned && terms->attempt == job->attempt &&
+	       memcmp(terms->miner.b, job->shop->rules.miner.b, sizeof terms->miner.b) == 0;
 }
 
 static void on_look(void *ctx, const struct chain_view *view)
@@ -206,7 +206,7 @@ static void on_look(void *ctx, const struct chain_view *view)
 	switch (job->terms.state) {
 	case PB__JOB_STATE__ASSIGNED:
 	case PB__JOB_STATE__DELIVERED:
-		if (!still_ours(job) || !have_receipt(job)) {
+		if (!job_is_ours(job, &job->terms) || !have_receipt(job)) {
 			lost(job, "the attempt isn't ours any more");
 			return;
 		}

@@ -34,6 +34,8 @@ struct job {
 
 	char directory[WORKDIR_PATH_BYTES]; /* "" when there is none */
 	struct backend_run *run;
+	bool doubted;   /* the chain is being asked whether it is still ours */
+	bool abandoned; /* it isn't: what still runs was cancelled */
 	struct job_output outputs[TEMPLATE_OUTPUTS_MAX];
 	size_t output_count;
 	size_t uploaded;
@@ -74,6 +76,8 @@ void job_reply(struct job *job, uint16_t status, const char *code, const char *m
 void job_check_start(struct job *job);
 void job_work_start(struct job *job);
 void job_claim_start(struct job *job);
+/* The chain gives the job's present attempt to this miner. */
+bool job_is_ours(const struct job *job, const struct job_terms *terms);
 /* Failed for good or given back: from any stage before completion. */
 void job_return(
 	struct job *job, enum job_release_act act, const char *error_code, const char *message);

@@ -199,6 +199,10 @@ static void on_run(void *ctx, const struct backend_result *result)
 	job->run = NULL;
 	if (!job_answered(job) || job->stage != JOB_RUNNING)
 		return;
+	if (job->abandoned) {
+		job_end(job, false);
+		return;
+	}
 	if (shop->stopping && !result->ok) {
 		job_return(job, JOB_RELEASE, "stopping", "the miner was stopped");
 		return;

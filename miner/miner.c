@@ -268,6 +268,22 @@ static enum status start(struct miner *m, char fault[256])
 	return http_shell_start(&shop->shell, shop->loop, &http, fault);
 }
 
+/* How a job's processes are counted depends on the machine: the operator is told which way it is.
+ */
+static void say_limits(struct miner *m)
+{
+	char fault[200];
+	if (cgroup_open(&m->cgroup, m->shop.config->cgroup, fault)) {
+		execs_use_cgroup(m->shop.backends.execs, &m->cgroup);
+		log_event(m->shop.log, LOG_INFO, "exec.groups path=%s pids=%s memory=%s",
+			m->cgroup.path, m->cgroup.has_pids ? "kernel" : "polled",
+			m->cgroup.has_memory ? "kernel" : "address_space");
+	} else {
+		log_event(m->shop.log, LOG_INFO, "exec.no_groups processes=%s reason=\"%s\"",
+			m->shop.backends.drop_user ? "polled,per_user" : "polled", fault);
+	}
+}
+
 enum status miner_new(struct miner **out, struct event_base *loop,
 	const struct miner_config *config, const struct account_secret *secret,
 	const char *miner_key, struct log *log, char fault[256])
@@ -288,10 +304,7 @@ enum status miner_new(struct miner **out, struct event_base *loop,
 	log_event(log, LOG_INFO, "miner.up id=%s address=%s url=http://%s:%u mode=%s slots=%llu",
 		config->miner_id, own, config->listen, miner_port(m), config->mode,
 		(unsigned long long)config->concurrency);
-	if (!m->shop.backends.drop_user)
-		log_event(log, LOG_INFO,
-			"exec.processes_polled reason=\"no run_as user: processes are counted "
-			"every 100 ms, not by the kernel\"");
+	say_limits(m);
 	miner_link_start(m);
 	*out = m;
 	return STATUS_OK;
@@ -369,6 +382,7 @@ void miner_free(struct miner *miner)
 		http_client_free(
 			miner->http); /* answers what is under way: the jobs must still be there */
 	job_free_all(shop);
+	cgroup_close(&miner->cgroup);
 	journal_close(&shop->journal);
 	timer_free(miner->heartbeat_timer);
 	timer_free(miner->register_timer);

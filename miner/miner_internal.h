@@ -11,6 +11,7 @@ struct miner {
 	struct workshop shop;
 	struct http_client *http;
 	struct rpc_client *rpc;
+	struct cgroup cgroup;
 	struct event *heartbeat_timer;
 	struct event *register_timer;
 	struct event *poll_timer;
@@ -19,6 +20,7 @@ struct miner {
 	unsigned register_tries;
 	unsigned poll_tries;
 	bool learnt;     /* the chain is known */
+	bool unheard;    /* the last heartbeat found nobody */
 	bool registered; /* the coordinator knows us */
 	bool resumed;    /* the journal has been read */
 	bool polling;

@@ -43,9 +43,23 @@ static void on_heartbeat(void *ctx, const struct link_answer *answer)
 		register_later(m, "coordinator.forgot_us", answer->fault);
 		return;
 	}
-	if (!link_ok(answer))
-		log_event(m->shop.log, LOG_UNUSUAL, "heartbeat.unheard status=%u reason=\"%s\"",
-			answer->http_status, answer->fault);
+	if (!link_ok(answer)) {
+		log_event(m->shop.log, m->unheard ? LOG_DEBUG : LOG_UNUSUAL,
+			"heartbeat.unheard status=%u reason=\"%s\"", answer->http_status,
+			answer->fault);
+		m->unheard = true;
+		return;
+	}
+	if (m->unheard)
+		log_event(m->shop.log, LOG_INFO, "heartbeat.heard_again");
+	m->unheard = false;
+	size_t i;
+	const json_t *name;
+	json_array_foreach(json_object_get(answer->body, "drop"), i, name)
+	{
+		if (json_is_string(name))
+			job_doubt(&m->shop, json_string_value(name));
+	}
 }
 
 static void send_heartbeat(struct miner *m)

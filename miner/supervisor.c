@@ -114,6 +114,8 @@ static _Noreturn void run_program(
 
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL);
+	if (task->group_fd >= 0 && !cgroup_join(task->group_fd))
+		fail_step(failure_fd, "join group");
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(task->stdout_fd, 1) < 0 ||
 		dup2(task->stderr_fd, 2) < 0)
@@ -316,12 +318,15 @@ static void kill_all(struct supervisor *s)
 	uint64_t until_ms = clock_ms() + KILL_GIVE_UP_MS;
 	struct pollfd fd = {.fd = s->signal_fd, .events = POLLIN};
 	bool first = true;
+	bool grouped = s->task->group_fd >= 0;
 	while (reap(s) && clock_ms() < until_ms) {
 		size_t killed = proctree_kill(getpid(), NULL, 0);
 		/* The program itself is no leftover; whoever is there when it has gone is. */
 		if (first && killed > 0)
 			s->report.leftovers = (uint32_t)killed - (s->program_ended ? 0 : 1);
 		first = false;
+		/* All at once, whatever forks meanwhile; the walk above only counted them. */
+		grouped = grouped && cgroup_kill(s->task->group_fd);
 		poll(&fd, 1, KILL_LOOK_MS);
 		drain_signals(s);
 	}
@@ -335,8 +340,9 @@ _Noreturn void supervisor_run(const struct supervisor_task *task)
 		signal(number, number == SIGCHLD ? SIG_DFL : SIG_IGN);
 	setsid(); /* the terminal's Ctrl-C is for the daemon, which then tells us */
 	prctl(PR_SET_NAME, "aitbc-job");
-	int kept[] = {task->stdout_fd, task->stderr_fd, task->control_fd, task->report_fd};
-	keep_only(kept, sizeof kept / sizeof kept[0]);
+	int kept[] = {task->stdout_fd, task->stderr_fd, task->control_fd, task->report_fd,
+		task->group_fd};
+	keep_only(kept, sizeof kept / sizeof kept[0] - (task->group_fd < 0));
 	sigset_t children;
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);

@@ -27,6 +27,7 @@ struct supervisor_task {
 	int stderr_fd;
 	int control_fd; /* read end */
 	int report_fd;  /* write end */
+	int group_fd;   /* folder of the job's control group, or -1 */
 };
 
 /* Called in the child right after fork, with every signal blocked. All descriptors must be above 2.

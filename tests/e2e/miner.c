@@ -261,6 +261,42 @@ static void heartbeats_name_the_jobs_at_work(void **state)
 	assert_int_equal(world_miner_end(&w, SIGTERM), 0);
 }
 
+static void work_that_is_not_ours_any_more_is_dropped(void **state)
+{
+	struct world_job job;
+	(void)state;
+	make_ready(&job, "dropped", "hang", "{}", 1000);
+	assert_int_equal(world_push(&w, &job, NULL), 202);
+	snprintf(w.drop, sizeof w.drop, "%s", job.rest_id);
+	unsigned before = w.heartbeats;
+	WORLD_UNTIL(&w, w.heartbeats > before + 3); /* the chain still says ours: it goes on */
+	assert_int_equal(world_files(&w, "state/jobs"), 1);
+	struct account_key other;
+	assert_true(account_key_of(&other, &w.coordinator_secret));
+	WORLD_UNTIL(&w, world_look(&w, &job).job_time_ms > world_look(&w, &job).lease_end_ms + 100);
+	world_assign(&w, &job, &other, 30000);
+	WORLD_UNTIL(&w, world_files(&w, "state/jobs") == 0);
+	w.drop[0] = 0;
+	assert_int_equal(w.failures, 0);
+}
+
+static void a_miner_that_could_not_deliver_by_itself_starts_nothing(void **state)
+{
+	struct world_job job;
+	char body[1024];
+	(void)state;
+	assert_int_equal(world_miner_end(&w, SIGTERM), 0);
+	w.key = "poor"; /* an account without a coin */
+	world_miner_start(&w, "push");
+	w.key = NULL;
+	world_submit(&w, &job, "poor", "echo", "{}", PB__ON_SILENCE__PAY_MINER);
+	world_assign(&w, &job, &w.poor_key, 30000);
+	assert_int_equal(world_push(&w, &job, body), 422);
+	assert_non_null(strstr(body, "ten fees"));
+	WORLD_UNTIL(&w, w.failures > 0);
+	assert_int_equal(w.completions, 0);
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, running_miner, ended_miner)
 
 int main(int argc, char **argv)
@@ -281,6 +317,8 @@ int main(int argc, char **argv)
 		STORY(a_miner_killed_at_work_gives_the_job_back_after_its_restart),
 		STORY(a_polling_miner_needs_no_port_of_its_own),
 		STORY(heartbeats_name_the_jobs_at_work),
+		STORY(work_that_is_not_ours_any_more_is_dropped),
+		STORY(a_miner_that_could_not_deliver_by_itself_starts_nothing),
 	};
 	char fault[256] = "";
 	if (argc != 5) {

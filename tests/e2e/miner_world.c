@@ -133,7 +133,10 @@ static enum http_answer handle(void *self, const struct http_request *request,
 	} else if (ends(path, "/miners/heartbeat")) {
 		keep(w->heartbeat, request->body);
 		w->heartbeats++;
-		say(reply, 200, "{\"status\":\"ok\"}");
+		say(reply, 200, "{\"status\":\"ok\",\"drop\":[");
+		if (w->drop[0] != 0)
+			json_put_text(&reply->body, w->drop);
+		buf_append_text(&reply->body, "]}");
 	} else if (ends(path, "/miners/poll")) {
 		if (w->polled[0] == 0)
 			return HTTP_WAIT;
@@ -176,6 +179,7 @@ static bool write_genesis(struct world *w, char fault[256])
 	const struct account_address *people[] = {&w->client, &w->coordinator, &w->miner};
 	if (!live_genesis_read(&g, &w->node, fault))
 		return false;
+	g.params.cancel_grace_ms = 100; /* nobody waits here without need */
 	bool ok = genesis_add_coordinator(&g, &coordinator) == STATUS_OK;
 	for (size_t i = 0; i < 3 && ok; i++)
 		ok = genesis_add_account(&g, people[i], amount_of(COINS)) == STATUS_OK;
@@ -197,6 +201,14 @@ static struct sender *make_sender(struct world *w, const struct account_secret *
 	struct sender_config config = {.rpc = w->rpc, .loop = w->loop, .secret = secret};
 	CHECK(sender_new(&sender, &config) == STATUS_OK);
 	return sender;
+}
+
+static bool save_key(const struct world *w, const char *name, const struct account_secret *secret,
+	char fault[256])
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s/keys/%s.json", w->folder, name);
+	return keystore_save_plain(path, secret, CHAIN_ID, fault) == STATUS_OK;
 }
 
 static bool open_ports(struct world *w, char fault[256])
@@ -231,7 +243,7 @@ bool world_open(struct world *w, const char *node_program, const char *miner_pro
 	const char *child_program, const char *folder, char fault[256])
 {
 	uint8_t seed[32] = {7};
-	char key_file[512];
+	struct account_secret poor;
 	int learnt = 0;
 	*w = (struct world){0};
 	CHECK(keys_start(seed));
@@ -244,8 +256,11 @@ bool world_open(struct world *w, const char *node_program, const char *miner_pro
 	w->coordinator = person(&w->coordinator_secret, 12);
 	w->miner = person(&w->miner_secret, 13);
 	CHECK(account_key_of(&w->miner_key, &w->miner_secret));
-	snprintf(key_file, sizeof key_file, "%s/keys/miner.json", w->folder);
-	if (keystore_save_plain(key_file, &w->miner_secret, CHAIN_ID, fault) != STATUS_OK)
+	if (!save_key(w, "miner", &w->miner_secret, fault))
+		return false;
+	(void)person(&poor, 14);
+	CHECK(account_key_of(&w->poor_key, &poor));
+	if (!save_key(w, "poor", &poor, fault))
 		return false;
 	if (!live_node_make(&w->node, node_program, w->folder, CHAIN_ID, fault))
 		return false;
@@ -285,7 +300,7 @@ static void write_config(struct world *w, const char *mode, const char *path)
 		"{\"coordinator\":\"http://127.0.0.1:%u\",\"rpc\":\"http://"
 		"127.0.0.1:%u\",\"miner_id\":\"m\","
 		"\"port\":%u,\"mode\":\"%s\",\"key_file\":\"keys/"
-		"miner.json\",\"state_dir\":\"state\",\"services\":["
+		"%s.json\",\"state_dir\":\"state\",\"services\":["
 		"{\"service\":\"text/"
 		"count\",\"argv\":[\"wc\",\"-w\",\"{input}\"],\"stdout_result\":true},"
 		"{\"service\":\"text/"
@@ -297,8 +312,8 @@ static void write_config(struct world *w, const char *mode, const char *path)
 		"\"params\":{\"word\":{\"word\":32,\"default\":\"done\"}}},"
 		"{\"service\":\"hang\",\"argv\":[\"%s\",\"hang\"],\"stdout_result\":true,"
 		"\"limits\":{\"memory_bytes\":0}}]}",
-		http_shell_port(w->shell), w->node.rpc_port, w->miner_port, mode, w->child_program,
-		w->child_program);
+		http_shell_port(w->shell), w->node.rpc_port, w->miner_port, mode,
+		w->key != NULL ? w->key : "miner", w->child_program, w->child_program);
 	CHECK(fclose(file) == 0);
 }
 

@@ -28,7 +28,7 @@ struct world {
 	struct rpc_client *rpc;
 	struct http_shell *shell;
 	struct account_secret client_secret, coordinator_secret, miner_secret;
-	struct account_key miner_key;
+	struct account_key miner_key, poor_key;
 	struct account_address client, coordinator, miner;
 	struct sender *client_sender, *coordinator_sender;
 	enum world_manner manner;
@@ -39,6 +39,8 @@ struct world {
 	char heartbeat[WORLD_BODY_BYTES];
 	char completion[WORLD_BODY_BYTES]; /* the last one */
 	char failure[WORLD_BODY_BYTES];
+	char drop[64];                 /* a job that the next heartbeats are told to drop, or "" */
+	const char *key;               /* the miner's key file; NULL: miner */
 	char polled[WORLD_BODY_BYTES]; /* what the next poll gets; "" nothing */
 };
 

@@ -363,6 +363,53 @@ static void jobs_run_beside_each_other(void **state)
 	assert_int_equal(execs_running(b->execs), 0);
 }
 
+/* Where this machine has control groups of version 2, or "". */
+static void find_groups(char out[256])
+{
+	char line[1024], type[64];
+	FILE *mounts = fopen("/proc/self/mounts", "r");
+	out[0] = 0;
+	while (mounts != NULL && fgets(line, sizeof line, mounts) != NULL)
+		if (sscanf(line, "%*s %255s %63s", out, type) == 2 && strcmp(type, "cgroup2") == 0)
+			break;
+		else
+			out[0] = 0;
+	if (mounts != NULL)
+		fclose(mounts);
+}
+
+static void a_group_of_its_own_dies_at_once_and_is_removed(void **state)
+{
+	struct bench *b = *state;
+	struct cgroup cgroup;
+	struct exec_limits limits = {.processes = 64};
+	char path[256], fault[200], group[512];
+	find_groups(path);
+	if (path[0] == 0 || !cgroup_open(&cgroup, path, fault))
+		skip(); /* this machine doesn't let us have one */
+	execs_use_cgroup(b->execs, &cgroup);
+	int fd = watch_fifo(b);
+	run(b, &limits, "daemons", "20", b->fifo);
+	assert_int_equal(b->end, EXEC_EXITED);
+	assert_int_equal(b->leftovers, 20);
+	wait_up(fd);
+	assert_all_gone(fd);
+	snprintf(group, sizeof group, "%s/job-%ld-1", path, (long)getpid());
+	assert_int_equal(access(group, F_OK), -1);
+	execs_use_cgroup(b->execs, NULL);
+}
+
+static void control_groups_that_are_not_there_are_said_so(void **state)
+{
+	struct cgroup cgroup;
+	char fault[200];
+	(void)state;
+	assert_false(cgroup_open(&cgroup, "off", fault));
+	assert_false(cgroup_open(&cgroup, "/nonexistent/group", fault));
+	assert_non_null(strstr(fault, "/nonexistent/group"));
+	assert_string_equal(cgroup.path, "");
+}
+
 static void an_output_must_be_a_plain_file_of_its_own(void **state)
 {
 	struct bench *b = *state;
@@ -422,6 +469,8 @@ int main(void)
 		WITH_BENCH(nothing_outlives_a_daemon_that_is_killed),
 		WITH_BENCH(endless_output_and_greed_are_stopped_by_name),
 		WITH_BENCH(jobs_run_beside_each_other),
+		WITH_BENCH(a_group_of_its_own_dies_at_once_and_is_removed),
+		cmocka_unit_test(control_groups_that_are_not_there_are_said_so),
 		WITH_BENCH(an_output_must_be_a_plain_file_of_its_own),
 		cmocka_unit_test(programs_are_found_where_programs_live),
 	};

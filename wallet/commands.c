@@ -87,5 +87,6 @@ const struct command command_table[] = {
 	{"validators", "", "who signs the blocks", NULL, 0, 0, {{0}}, command_validators},
 	{"miners", "", "who works for the coordinator (needs its admin key)", NULL, 0, 0, {{0}},
 		command_miners},
+	{"version", "", "which release this is", NULL, 0, 0, {{0}}, command_version},
 	{0},
 };

@@ -40,5 +40,6 @@ int command_tx(struct cli *cli);
 int command_receipts(struct cli *cli);
 int command_validators(struct cli *cli);
 int command_miners(struct cli *cli);
+int command_version(struct cli *cli);
 
 #endif

@@ -403,3 +403,11 @@ int command_miners(struct cli *cli)
 	rest_answer_fini(&answer);
 	return show_end(show);
 }
+
+int command_version(struct cli *cli)
+{
+	struct show *show = show_new(cli->json);
+
+	show_text(show, "aitbc", "version", AITBC_VERSION);
+	return show_end(show);
+}

@@ -67,7 +67,11 @@ static void say(char *out, size_t out_bytes, const struct tx *tx, const struct a
 	amount_text(text, amount_of(in > gone ? in - gone : gone - in));
 	if (in || gone)
 		snprintf(out, out_bytes, "transfer %s%s", in > gone ? "+" : "-", text);
-	else if (body->n_actions == 1)
+	else if (body->n_actions == 1 &&
+		 body->actions[0]->act_case == PB__ACTION__ACT_RECORD_RECEIPT) {
+		amount_text(text, amount_of(body->actions[0]->record_receipt->receipt->amount));
+		snprintf(out, out_bytes, "record_receipt of %s", text);
+	} else if (body->n_actions == 1)
 		snprintf(out, out_bytes, "%s", field ? field->name : "?");
 	else
 		snprintf(out, out_bytes, "%s and %zu more", field ? field->name : "?",

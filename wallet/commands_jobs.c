@@ -102,6 +102,26 @@ static bool cancel_by_coordinator(
 	return ok;
 }
 
+/* A refused cancellation costs its fee: ask before. */
+static bool job_on_chain(struct cli *cli, const struct job_ref *ref)
+{
+	struct job_key key = job_key_of(&ref->client, bytes_of_text(ref->job_id));
+	struct job_terms terms;
+	char log[256];
+	uint32_t code;
+	json_t *job = cli_query(cli, &code, log, "/jobs", bytes_view(key.b, key.len));
+	bool read = job && job_terms_parse(&terms, job, log);
+
+	json_decref(job);
+	if (code)
+		cli_fail("key %s has no job %s on the chain", cli->key.name, ref->job_id);
+	else if (job && !read)
+		cli_fail("the job's record can't be read: %s", log);
+	else if (read && job_state_terminal(terms.state))
+		cli_fail("the job has ended already: %s", job_state_name(terms.state));
+	return read && !job_state_terminal(terms.state);
+}
+
 int command_cancel(struct cli *cli)
 {
 	Pb__CancelJob act = PB__CANCEL_JOB__INIT;
@@ -116,6 +136,8 @@ int command_cancel(struct cli *cli)
 	if (!account_address_equal(sender_address(cli->sender), &ref.client))
 		return cli_fail("key %s didn't order this job; name the one that did: --key NAME",
 			cli->key.name);
+	if (!job_on_chain(cli, &ref))
+		return CLI_FAILED;
 	act.job_id = ref.job_id;
 	action.act_case = PB__ACTION__ACT_CANCEL_JOB;
 	action.cancel_job = &act;

@@ -102,12 +102,13 @@ static int import_file(struct cli *cli, const char *from)
 		return CLI_FAILED;
 	enum status status = private_file_read(text, &len, sizeof text, from, fault);
 	if (status == STATUS_OK)
+		status = keystore_folder_make(cli->home, fault);
+	if (status == STATUS_OK)
 		status = private_file_create(path, bytes_view(text, len), fault);
 	secret_wipe(text, sizeof text);
-	if (status == STATUS_OK) {
-		status = keystore_read_info(&info, path, fault);
-		if (status != STATUS_OK)
-			(void)unlink(path);
+	if (status == STATUS_OK && keystore_read_info(&info, path, fault) != STATUS_OK) {
+		(void)unlink(path);
+		return cli_fail("%s is no key file, or was changed", from);
 	}
 	return status == STATUS_OK ? show_key(cli, &info, path) : cli_fail("%s", fault);
 }

@@ -97,8 +97,11 @@ bool job_record_write(struct cli *cli, const struct job_ref *ref, struct bytes b
 	buf_append_text(&text, ",\"body\":");
 	buf_append_view(&text, body);
 	buf_append_text(&text, "}\n");
-	record_path(cli, path, ref->rest_id);
+	snprintf(path, sizeof path, "%s/jobs", cli->home);
 	if (buf_ok(&text))
+		status = private_folder_make(path, fault);
+	record_path(cli, path, ref->rest_id);
+	if (status == STATUS_OK)
 		status = private_file_create(path, buf_view(&text), fault);
 	buf_fini(&text);
 	if (status == STATUS_BUSY)

@@ -7,9 +7,10 @@
 #include "wallet/fields.h"
 #include "wallet/job_ref.h"
 
-enum { POLL_MS_LEAST = 100, POLL_MS_MOST = 1000 };
+enum { POLL_MS_LEAST = 100, POLL_MS_MOST = 1000, TRIES_MAX = 4, BACK_OFF_MS = 500 };
 
-json_t *job_view(struct cli *cli, const struct job_ref *ref)
+/* A coordinator that restarts is asked again after a pause, at most `tries` times in all. */
+static json_t *view_with_tries(struct cli *cli, const struct job_ref *ref, uint32_t tries)
 {
 	struct rest_answer answer;
 	char path[128];
@@ -17,6 +18,12 @@ json_t *job_view(struct cli *cli, const struct job_ref *ref)
 
 	snprintf(path, sizeof path, "/v1/jobs/%s", ref->rest_id);
 	cli_rest(cli, &answer, HTTP_GET, path, bytes_view(NULL, 0));
+	for (uint32_t n = 1; n < tries && (answer.status != STATUS_OK || answer.http_status >= 502);
+		n++) {
+		rest_answer_fini(&answer);
+		cli_pause(cli, BACK_OFF_MS << n);
+		cli_rest(cli, &answer, HTTP_GET, path, bytes_view(NULL, 0));
+	}
 	if (rest_answer_ok(&answer) && json_is_object(answer.json))
 		view = json_incref(answer.json);
 	else if (answer.http_status == 404)
@@ -25,6 +32,11 @@ json_t *job_view(struct cli *cli, const struct job_ref *ref)
 		cli_fail("%s", answer.fault);
 	rest_answer_fini(&answer);
 	return view;
+}
+
+json_t *job_view(struct cli *cli, const struct job_ref *ref)
+{
+	return view_with_tries(cli, ref, 1);
 }
 
 bool job_view_completed(const json_t *view)
@@ -194,7 +206,7 @@ json_t *job_follow(struct cli *cli, const struct job_ref *ref, uint64_t timeout_
 	char said[160] = "";
 
 	for (;;) {
-		json_t *view = job_view(cli, ref);
+		json_t *view = view_with_tries(cli, ref, TRIES_MAX);
 		uint64_t elapsed_ms = cli_now_ms() - begun_ms;
 		char now[160];
 		if (!view)

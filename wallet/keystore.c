@@ -85,6 +85,14 @@ bool keystore_path(char out[KEYSTORE_PATH_BYTES], const char *home, const char *
 	return len > 0 && len < KEYSTORE_PATH_BYTES;
 }
 
+enum status keystore_folder_make(const char *home, char fault[KEYSTORE_FAULT_BYTES])
+{
+	char folder[KEYSTORE_PATH_BYTES + 8];
+
+	snprintf(folder, sizeof folder, "%s/keys", home);
+	return private_folder_make(folder, fault);
+}
+
 struct keystore_cost keystore_cost_default(void)
 {
 	return (struct keystore_cost){3, 256 * MIB};
@@ -405,8 +413,16 @@ static enum status identify(struct key_file *f, const struct account_secret *sec
 
 static enum status write_text(const char *path, struct key_text *t, char *fault)
 {
-	enum status status = private_file_create(path, bytes_view(t->text, t->len), fault);
+	char folder[KEYSTORE_PATH_BYTES];
+	const char *slash = strrchr(path, '/');
+	enum status status = STATUS_OK;
 
+	if (slash && slash > path) {
+		snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+		status = private_folder_make(folder, fault);
+	}
+	if (status == STATUS_OK)
+		status = private_file_create(path, bytes_view(t->text, t->len), fault);
 	if (status == STATUS_BUSY)
 		snprintf(fault, KEYSTORE_FAULT_BYTES,
 			"there is a key at %.150s already: choose another name", path);

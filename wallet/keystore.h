@@ -33,6 +33,9 @@ MUST_USE bool keystore_home(char out[KEYSTORE_PATH_BYTES], const char *home);
 /* HOME/keys/NAME.json. False: name isn't 1..64 of [A-Za-z0-9_.-] or starts with a dot. */
 MUST_USE bool keystore_path(char out[KEYSTORE_PATH_BYTES], const char *home, const char *name);
 
+/* HOME/keys, 0700, when there is none. */
+MUST_USE enum status keystore_folder_make(const char *home, char fault[KEYSTORE_FAULT_BYTES]);
+
 /* argon2id's cost. memory in bytes. */
 struct keystore_cost {
 	uint64_t passes;

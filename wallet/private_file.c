@@ -33,7 +33,7 @@ static bool is_private(const struct stat *st)
 	return (st->st_mode & 077) == 0 && (st->st_uid == geteuid() || st->st_uid == 0);
 }
 
-/* The folder part of a path; false when there is none. */
+/* The folder part of a path; false, and out as it was, when there is none. */
 static bool folder_of(char out[PATH_BYTES], const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -150,12 +150,9 @@ enum status private_file_create(
 	const char *path, struct bytes content, char fault[PRIVATE_FAULT_BYTES])
 {
 	char folder[PATH_BYTES] = ".";
-	enum status status = STATUS_OK;
+	enum status status;
 
-	if (folder_of(folder, path))
-		status = private_folder_make(folder, fault);
-	if (status != STATUS_OK)
-		return status;
+	(void)folder_of(folder, path);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return failed(fault, "can't make", path);

@@ -19,8 +19,8 @@ MUST_USE enum status private_file_read(
 /* STATUS_REFUSED: others can reach the folder. */
 MUST_USE enum status private_folder_check(const char *path, char fault[PRIVATE_FAULT_BYTES]);
 
-/* Makes the file with O_EXCL, and its folder (with parents, 0700) when there is none. STATUS_BUSY:
- * it exists. On any failure no file is left. */
+/* Makes the file with O_EXCL in a folder that exists. STATUS_BUSY: there is one already. On any
+ * failure no file is left. */
 MUST_USE enum status private_file_create(
 	const char *path, struct bytes content, char fault[PRIVATE_FAULT_BYTES]);
 

@@ -175,9 +175,10 @@ static bool flight_committed(struct sender *s, struct act *act, const json_t *re
 		!field_u32(&code, tx_result, "code"))
 		return false;
 	act->fault[0] = '\0';
-	if (code != SETTLE_OK || log[0])
-		snprintf(act->fault, sizeof act->fault, "%s%s%s", settle_code_name(code),
-			log[0] ? ": " : "", log);
+	if (code != SETTLE_OK && act->body->n_actions == 1)
+		snprintf(act->fault, sizeof act->fault, "%s", settle_code_name(code));
+	else if (code != SETTLE_OK || log[0])
+		snprintf(act->fault, sizeof act->fault, "failed actions: %s", log);
 	flight_end(s, act, SENDER_COMMITTED, code, height, log);
 	return true;
 }

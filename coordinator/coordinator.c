@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/inside.h"
+#include "coordinator/managed.h"
 
 static uint32_t or_default(uint32_t value, uint32_t otherwise)
 {
@@ -81,30 +81,14 @@ static void take_numbers(struct coordinator *c)
 
 static enum status take_prices(struct coordinator *c, char fault[256])
 {
+	enum status status;
+
 	for (size_t i = 0; i < SERVICE_COUNT; i++)
 		c->prices[i] = service_price_default(service_at(i));
-	for (const struct coordinator_price_override *o = c->config.prices; o && o->service; o++) {
-		const struct service *service = service_by_name(o->service, strlen(o->service));
-		struct service_price *price;
-
-		if (!service) {
-			snprintf(fault, 256, "prices: no service is called %.100s", o->service);
-			return STATUS_INVALID;
-		}
-		price = &c->prices[service_index(service)];
-		price->closed = o->price.closed;
-		if (o->price.unit_price)
-			price->unit_price = o->price.unit_price;
-		if (o->price.max_units_milli)
-			price->max_units_milli = o->price.max_units_milli;
-		if (o->price.reward)
-			price->reward = o->price.reward;
-		if (o->price.ttl_ms)
-			price->ttl_ms = o->price.ttl_ms;
-		if (o->price.max_attempts)
-			price->max_attempts = o->price.max_attempts;
-	}
-	return STATUS_OK;
+	if (!c->config.prices_path)
+		return STATUS_OK;
+	status = prices_load(c->prices, c->config.prices_path, fault);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* Jobs of before the restart: each is asked for on the chain. */
@@ -160,7 +144,9 @@ static enum status start_parts(struct coordinator *c, char fault[256])
 	status = miner_table_load(&c->miners);
 	if (status == STATUS_OK && !dispatch_index(&c->dispatch, &c->miners))
 		status = STATUS_NO_MEMORY;
-	return status == STATUS_OK ? job_table_load(&c->jobs) : status;
+	if (status == STATUS_OK)
+		status = job_table_load(&c->jobs);
+	return status == STATUS_OK && c->config.managed_seed ? managed_start(c) : status;
 }
 
 static bool config_fits(const struct coordinator_config *config, char fault[256])
@@ -227,6 +213,7 @@ void coordinator_free(struct coordinator *c)
 		event_free(c->watch_timer);
 	if (c->wake_timer)
 		event_free(c->wake_timer);
+	managed_stop(c);
 	chain_link_fini(&c->link);
 	if (c->artifacts.loop)
 		artifacts_fini(&c->artifacts);

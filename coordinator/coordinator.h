@@ -33,11 +33,6 @@ struct coordinator_timing {
 				      000] */
 };
 
-struct coordinator_price_override {
-	const char *service; /* name; NULL ends the list */
-	struct service_price price;
-};
-
 struct coordinator_config {
 	struct event_base *loop;
 	struct http_client *http;
@@ -66,9 +61,9 @@ struct coordinator_config {
 	const char *url; /* "" or where clients reach us */
 	bool accepts_new;
 
-	uint32_t rate_per_s;                             /* per API key; 0: 50 */
-	uint32_t rate_burst;                             /* 0: 100 */
-	const struct coordinator_price_override *prices; /* may be NULL */
+	uint32_t rate_per_s;     /* per API key; 0: 50 */
+	uint32_t rate_burst;     /* 0: 100 */
+	const char *prices_path; /* prices.json; may be missing, and NULL: published defaults */
 	struct coordinator_timing timing;
 
 	/* Managed accounts [design D7]: NULL (the default) means off. */

@@ -154,6 +154,7 @@ static void follow(
 			return;
 		}
 		job->submit.height = terms->submit_height;
+		job->refused_code = 0;
 		job_forget_tx(&c->jobs, job);
 	}
 	if (job_state_terminal(terms->state))

@@ -142,6 +142,13 @@ void view_money(struct buf *out, uint64_t uaitbc); /* "0.25" */
  */
 void view_answer_waiters(struct coordinator *c, struct job *job);
 
+/* prices.c: changes what the text names. False, or not OK: fault says which member.
+ * STATUS_NOT_FOUND: no such file. */
+MUST_USE bool prices_parse(
+	struct service_price prices[SERVICE_COUNT], struct bytes text, char fault[256]);
+MUST_USE enum status prices_load(
+	struct service_price prices[SERVICE_COUNT], const char *path, char fault[256]);
+
 /* reply.c */
 void reply_error(struct http_reply *reply, uint16_t status, const char *code, const char *field,
 	const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -171,7 +178,7 @@ bool route_job(struct route_call *call, struct job *job);
 struct job *route_miner_job(struct route_call *call, const json_t *body);
 
 route_handler route_submit, route_job_get, route_job_result, route_job_cancel, route_job_list,
-	route_job_receipt, route_job_receipts, route_receipts;
+	route_job_receipt, route_job_receipts, route_receipts, route_account;
 route_handler route_register, route_heartbeat, route_poll, route_drain, route_status,
 	route_complete, route_fail, route_miner_get, route_miner_put, route_miner_delete,
 	route_miner_jobs;

@@ -227,9 +227,19 @@ void job_save_new(
 	job_save(table, job);
 	book_put(table->book, key_view(&live), nothing);
 	book_put(table->book, key_view(&body), payload);
-	book_put(table->book, key_view(&raw), tx);
+	if (tx.len > 0)
+		book_put(table->book, key_view(&raw), tx);
 	book_put(table->book, key_view(&all), nothing);
 	book_put(table->book, key_view(&own), nothing);
+}
+
+void job_unlist(struct job_table *table, const struct job *job)
+{
+	struct row_key all = list_key("", job->submitted_ms, job->id),
+		       own = list_key(job->owner, job->submitted_ms, job->id);
+
+	book_delete(table->book, key_view(&all));
+	book_delete(table->book, key_view(&own));
 }
 
 void job_save_result(struct job_table *table, const struct job *job, struct bytes result)

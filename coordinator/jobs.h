@@ -154,6 +154,8 @@ void job_save(struct job_table *table, const struct job *job);
 /* Rows that come once: listings, payload. */
 void job_save_new(
 	struct job_table *table, const struct job *job, struct bytes payload, struct bytes tx);
+/* Takes it out of the listings, before another of its id comes in. */
+void job_unlist(struct job_table *table, const struct job *job);
 void job_save_result(struct job_table *table, const struct job *job, struct bytes result);
 void job_forget_tx(struct job_table *table, const struct job *job);
 

@@ -31,6 +31,7 @@ static const struct route {
 	{HTTP_GET, "/v1/jobs/{}/receipt", USERS, route_job_receipt},
 	{HTTP_GET, "/v1/jobs/{}/receipts", USERS, route_job_receipts},
 	{HTTP_GET, "/v1/receipts", USERS, route_receipts},
+	{HTTP_GET, "/v1/account", USERS, route_account},
 
 	{HTTP_POST, "/v1/miners/register", MINERS, route_register},
 	{HTTP_POST, "/v1/miners/heartbeat", MINERS, route_heartbeat},

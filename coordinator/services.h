@@ -43,7 +43,7 @@ struct service {
 	struct service_field fields[SERVICE_FIELDS_MAX];
 };
 
-/* What a job of the service is offered at; 0 in a config means the default. */
+/* What a job of the service is offered at. */
 struct service_price {
 	bool closed;         /* not offered */
 	uint64_t unit_price; /* uaitbc per unit */

@@ -28,6 +28,27 @@ static uint32_t code_in(const json_t *result, const char *member, char log[200])
 	return (uint32_t)code;
 }
 
+void submit_told(
+	struct coordinator *c, struct job *job, uint32_t code, const char *log, int64_t height)
+{
+	if (code != 0) {
+		/* Refused, or there already from an earlier try: the chain knows. */
+		job->refused_code = code;
+		work_reason(job, "%s%s%.180s", settle_code_name(code), log[0] ? ": " : "", log);
+		follow_look(c, job);
+		return;
+	}
+	job->submit.height = job->terms.submit_height = height;
+	job->queued_ms = job->looked_ms = coordinator_now(c);
+	job->reason[0] = 0;
+	free(job->raw_tx);
+	job->raw_tx = NULL;
+	job_forget_tx(&c->jobs, job);
+	c->jobs_submitted++;
+	CHECK(jobs_move(&c->jobs, job, JOB_EV_CHAIN_OPEN));
+	work_enter(c, job);
+}
+
 static void on_committed(struct coordinator *c, struct job *job, const json_t *result)
 {
 	char log[200] = "";
@@ -36,23 +57,7 @@ static void on_committed(struct coordinator *c, struct job *job, const json_t *r
 
 	if (code == 0)
 		code = code_in(result, "tx_result", log);
-	if (code == 0) {
-		job->submit.height = height ? strtoll(height, NULL, 10) : 0;
-		job->terms.submit_height = job->submit.height;
-		job->queued_ms = job->looked_ms = coordinator_now(c);
-		job->reason[0] = 0;
-		free(job->raw_tx);
-		job->raw_tx = NULL;
-		job_forget_tx(&c->jobs, job);
-		c->jobs_submitted++;
-		CHECK(jobs_move(&c->jobs, job, JOB_EV_CHAIN_OPEN));
-		work_enter(c, job);
-		return;
-	}
-	/* Refused, or there already from an earlier try: the chain knows. */
-	job->refused_code = code;
-	work_reason(job, "%s%s%.180s", settle_code_name(code), log[0] ? ": " : "", log);
-	follow_look(c, job);
+	submit_told(c, job, code, log, height ? strtoll(height, NULL, 10) : 0);
 }
 
 static void on_broadcast(void *ctx, const struct rpc_outcome *outcome)
@@ -96,8 +101,13 @@ static bool have_raw_tx(struct coordinator *c, struct job *job)
 
 void submit_broadcast(struct coordinator *c, struct job *job)
 {
-	struct broadcast *broadcast = malloc(sizeof *broadcast);
+	struct broadcast *broadcast;
 
+	if (job->managed) {
+		managed_broadcast(c, job);
+		return;
+	}
+	broadcast = malloc(sizeof *broadcast);
 	work_wake_at(c, job, coordinator_now(c) + BROADCAST_TIMEOUT_MS + BROADCAST_RETRY_MS);
 	if (!broadcast || !have_raw_tx(c, job)) {
 		free(broadcast);
@@ -214,14 +224,15 @@ static enum http_answer submit_again(
 	return HTTP_DONE;
 }
 
-/* Stores the job and sends it on its way. */
+/* Stores the job and sends it on its way. raw_tx empty: a managed account signs when its turn
+ * comes. */
 static enum http_answer submit_new(
 	struct route_call *call, struct job *draft, struct bytes payload, struct bytes raw_tx)
 {
 	struct coordinator *c = call->c;
 	struct job *job = job_add(&c->jobs, draft->id);
 
-	if (job) {
+	if (job && raw_tx.len > 0) {
 		draft->raw_tx = malloc(raw_tx.len);
 		if (!draft->raw_tx) {
 			job_drop(&c->jobs, job);
@@ -232,15 +243,17 @@ static enum http_answer submit_new(
 		reply_error(call->reply, 503, "BUSY", NULL, "too many jobs under way");
 		return HTTP_DONE;
 	}
-	memcpy(draft->raw_tx, raw_tx.data, raw_tx.len);
-	draft->raw_tx_len = raw_tx.len;
+	if (raw_tx.len > 0) {
+		memcpy(draft->raw_tx, raw_tx.data, raw_tx.len);
+		draft->raw_tx_len = raw_tx.len;
+		draft->submit.hash = sha256(raw_tx);
+	}
 	draft->next_in_bucket = job->next_in_bucket;
 	*job = *draft;
 	job->state = JOB_SUBMITTING;
 	snprintf(job->owner, sizeof job->owner, "%s", call->key->id);
 	job->submitted_ms = coordinator_now(c);
 	job->expires_ms = job->submitted_ms + job->ttl_ms;
-	job->submit.hash = sha256(raw_tx);
 	job_save_new(&c->jobs, job, payload, raw_tx);
 	work_after_write(c, DEED_BROADCAST, job);
 	work_wake_at(c, job, job->submitted_ms + BROADCAST_TIMEOUT_MS);
@@ -248,64 +261,83 @@ static enum http_answer submit_new(
 	return HTTP_WAIT;
 }
 
-/* A whole signed submit_job with its payload; checked as far as we can without the chain. */
-enum http_answer submit_tx(struct route_call *call, struct bytes raw_tx, const uint8_t salt[32],
-	const json_t *payload, struct bytes payload_raw, bool managed)
+enum http_answer submit_draft(
+	struct route_call *call, struct job *draft, struct bytes payload, struct bytes raw_tx)
 {
 	struct coordinator *c = call->c;
+	char text[JOB_REST_ID_BYTES];
+	struct job found;
+	enum status status;
+
+	job_rest_id(text, &draft->terms.client, draft->terms.job_id);
+	CHECK(job_id_parse(draft->id, text, strlen(text)));
+	status = job_read(&c->jobs, &found, draft->id);
+	if (status == STATUS_OK && found.state != JOB_REFUSED)
+		return submit_again(call, &found, &draft->terms.payload_hash);
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+		reply_error(call->reply, 500, "INTERNAL_ERROR", NULL, "%s", status_text(status));
+		return HTTP_DONE;
+	}
+	if (jobs_find(&c->jobs, draft->id)) { /* refused a moment ago; its row is being written */
+		reply_error(call->reply, 409, "BUSY", NULL, "try again in a moment");
+		return HTTP_DONE;
+	}
+	if (status == STATUS_OK)
+		job_unlist(&c->jobs, &found);
+	return submit_new(call, draft, payload, raw_tx);
+}
+
+/* The one submit_job in a signed transaction; NULL after answering what is wrong with it. */
+static const Pb__SubmitJob *read_tx(
+	struct route_call *call, struct tx *tx, struct arena *arena, struct bytes raw_tx)
+{
+	enum status local = STATUS_OK;
+	char fault[64] = "";
+	enum settle_code code = tx_decode(tx, arena, raw_tx, &local, fault);
+
+	if (local != STATUS_OK) {
+		reply_error(call->reply, 503, "BUSY", NULL, "no memory");
+	} else if (code != SETTLE_OK) {
+		reply_error(call->reply, 400, settle_code_name(code), "tx", "can't be read: %s %s",
+			settle_code_name(code), fault);
+	} else if (tx->body->n_actions != 1 ||
+		   tx->body->actions[0]->act_case != PB__ACTION__ACT_SUBMIT_JOB) {
+		refuse(call, "tx", "must hold exactly one action, submit_job");
+	} else if (!tx_verify(tx, &call->c->config.chain_tag)) {
+		reply_error(call->reply, 400, "bad_signature", "tx",
+			"is signed wrongly, or for another chain than %s", call->c->chain_id);
+	} else {
+		return tx->body->actions[0]->submit_job;
+	}
+	return NULL;
+}
+
+/* A whole signed submit_job with its payload; checked as far as we can without the chain. */
+static enum http_answer submit_tx(struct route_call *call, struct bytes raw_tx,
+	const uint8_t salt[32], const json_t *payload, struct bytes payload_raw)
+{
 	const struct service *service;
 	const Pb__SubmitJob *submit;
-	struct job draft, found;
+	struct job draft;
 	struct arena arena;
 	struct tx tx;
 	struct hash32 hash = job_payload_hash(salt, payload_raw);
-	char fault[64] = "", text[JOB_REST_ID_BYTES];
-	enum status local = STATUS_OK;
-	enum settle_code code;
 	enum http_answer answer = HTTP_DONE;
 
-	memset(&draft, 0, sizeof draft);
 	if (!submit_check_payload(call, payload, payload_raw, &service))
 		return HTTP_DONE;
+	memset(&draft, 0, sizeof draft);
 	arena_init(&arena, TX_ARENA_BYTES_MAX);
-	code = tx_decode(&tx, &arena, raw_tx, &local, fault);
-	submit = code == SETTLE_OK && tx.body->n_actions == 1 &&
-				 tx.body->actions[0]->act_case == PB__ACTION__ACT_SUBMIT_JOB
-			 ? tx.body->actions[0]->submit_job
-			 : NULL;
-	if (local != STATUS_OK)
-		reply_error(call->reply, 503, "BUSY", NULL, "no memory");
-	else if (code != SETTLE_OK)
-		reply_error(call->reply, 400, settle_code_name(code), "tx", "can't be read: %s %s",
-			settle_code_name(code), fault);
-	else if (!submit)
-		refuse(call, "tx", "must hold exactly one action, submit_job");
-	else if (!tx_verify(&tx, &c->config.chain_tag))
-		reply_error(call->reply, 400, "bad_signature", "tx",
-			"is signed wrongly, or for another chain than %s", c->chain_id);
-	else if (submit->payload_hash.len != 32 || memcmp(submit->payload_hash.data, hash.b, 32))
+	submit = read_tx(call, &tx, &arena, raw_tx);
+	if (submit &&
+		(submit->payload_hash.len != 32 || memcmp(submit->payload_hash.data, hash.b, 32))) {
 		refuse(call, "payload",
 			"is not what submit_job's payload_hash names (with the salt)");
-	else if (check_offer(call, submit, service)) {
-		enum status status;
-
+	} else if (submit && check_offer(call, submit, service)) {
 		take_offer(&draft, submit, &tx);
 		memcpy(draft.salt, salt, sizeof draft.salt);
 		snprintf(draft.model, sizeof draft.model, "%s", service_model(service, payload));
-		draft.managed = managed;
-		job_rest_id(text, &draft.terms.client, draft.terms.job_id);
-		CHECK(job_id_parse(draft.id, text, strlen(text)));
-		status = job_read(&c->jobs, &found, draft.id);
-		if (status == STATUS_OK && found.state != JOB_REFUSED)
-			answer = submit_again(call, &found, &hash);
-		else if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-			reply_error(call->reply, 500, "INTERNAL_ERROR", NULL, "%s",
-				status_text(status));
-		else if (jobs_find(&c->jobs,
-				 draft.id)) /* refused a moment ago; its row is being written */
-			reply_error(call->reply, 409, "BUSY", NULL, "try again in a moment");
-		else
-			answer = submit_new(call, &draft, payload_raw, raw_tx);
+		answer = submit_draft(call, &draft, payload_raw, raw_tx);
 	}
 	arena_fini(&arena);
 	return answer;
@@ -332,7 +364,7 @@ static enum http_answer submit_own(struct route_call *call, const json_t *body)
 	else if (!payload || !json_member_span(call->request->body, "payload", &raw))
 		refuse(call, "payload", "is missing");
 	else
-		answer = submit_tx(call, buf_view(&tx_raw), salt_raw, payload, raw, false);
+		answer = submit_tx(call, buf_view(&tx_raw), salt_raw, payload, raw);
 	buf_fini(&tx_raw);
 	return answer;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/inside.h"
+#include "coordinator/managed.h"
 
 enum {
 	AFTER_DUE_MS = 500, /* past a deadline of the chain before we ask it what it made of that */
@@ -340,6 +340,8 @@ static void ended(struct coordinator *c, struct job *job)
 	wake_clear(&c->wakes, &job->wake);
 	if (job->completed_ms == 0)
 		job->completed_ms = coordinator_now(c);
+	if (job->managed && job->state == JOB_REFUSED)
+		managed_unspend(c, job);
 	if (job->state == JOB_COMPLETED)
 		c->jobs_completed++;
 	else

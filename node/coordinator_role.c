@@ -2,7 +2,9 @@
  * elsewhere. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/hex.h"
 #include "coordinator/coordinator.h"
 #include "node/clock.h"
 #include "node/parts.h"
@@ -56,13 +58,69 @@ static enum status open_chain(struct daemon_parts *p)
 	return status;
 }
 
+/* The seed of managed accounts: made once, shown once. Whoever has it has the accounts' money. */
+static enum status make_seed(const char *path, char fault[NODE_FAULT_BYTES])
+{
+	uint8_t bytes[32];
+	char hex[2 * sizeof bytes + 1];
+	enum status status = files_random(bytes, sizeof bytes);
+	hex_lower(hex, bytes, sizeof bytes);
+	if (status == STATUS_OK)
+		status = files_create(path, 0600, bytes_of_text(hex), fault);
+	if (status == STATUS_OK)
+		fprintf(stderr,
+			"aitbcd: made %s, the master seed of managed accounts. It is shown only "
+			"now; keep "
+			"a copy where no one reads it:\n  %s\n",
+			path, hex);
+	secret_wipe(bytes, sizeof bytes);
+	secret_wipe(hex, sizeof hex);
+	return status;
+}
+
+static enum status open_seed(
+	struct account_secret *out, const char *dir, char fault[NODE_FAULT_BYTES])
+{
+	char path[NODE_PATH_BYTES];
+	struct stat info;
+	enum status status = files_join(path, dir, "managed-seed");
+	if (status == STATUS_OK && stat(path, &info) != 0)
+		status = make_seed(path, fault);
+	if (status != STATUS_OK)
+		return status;
+	if (stat(path, &info) != 0 || (info.st_mode & 077) != 0) {
+		snprintf(fault, NODE_FAULT_BYTES, "%.200s: others can read it; chmod 600 it first",
+			path);
+		return STATUS_REFUSED;
+	}
+	struct buf text;
+	buf_init(&text, 256);
+	status = files_read(&text, path, 255, fault);
+	while (text.len > 0 && text.data[text.len - 1] == '\n')
+		text.len--;
+	if (status == STATUS_OK &&
+		!hex_decode(out->b, sizeof out->b, (const char *)text.data, text.len)) {
+		snprintf(fault, NODE_FAULT_BYTES, "%.200s: not 64 hex digits", path);
+		status = STATUS_INVALID;
+	}
+	if (text.data)
+		secret_wipe(text.data, text.len);
+	buf_fini(&text);
+	return status;
+}
+
 static enum status open_coordinator(
 	struct daemon_parts *p, const char *dir, char fault[NODE_FAULT_BYTES])
 {
-	char keys_path[NODE_PATH_BYTES], artifact_dir[NODE_PATH_BYTES];
+	char keys_path[NODE_PATH_BYTES], artifact_dir[NODE_PATH_BYTES], prices[NODE_PATH_BYTES];
+	struct account_secret seed;
 	enum status status = files_join(keys_path, dir, "keys.json");
 	if (status == STATUS_OK)
+		status = files_join(prices, dir, "prices.json");
+	if (status == STATUS_OK)
 		status = files_join(artifact_dir, dir, "artifacts");
+	if (status == STATUS_OK && p->config->coordinator_managed)
+		status = open_seed(&seed, dir, fault);
 	if (status != STATUS_OK)
 		return status;
 	const struct config *c = p->config;
@@ -79,6 +137,11 @@ static enum status open_coordinator(
 		.chain_tag = p->genesis->chain_tag,
 		.keys_path = keys_path,
 		.artifact_dir = artifact_dir,
+		.prices_path = prices,
+		.rate_per_s = (uint32_t)c->coordinator_rate_per_s,
+		.rate_burst = (uint32_t)c->coordinator_rate_burst,
+		.managed_seed = c->coordinator_managed ? &seed : NULL,
+		.managed_daily_uaitbc_max = c->coordinator_managed_daily * 1000000,
 		.share_ppm = (uint32_t)c->coordinator_share_ppm,
 		.url = c->coordinator_url,
 		.accepts_new = c->coordinator_accepts_new,
@@ -89,7 +152,9 @@ static enum status open_coordinator(
 				.heartbeat_ttl_ms = (uint32_t)c->coordinator_heartbeat_ttl_ms,
 			},
 	};
-	return coordinator_new(&p->coordinator.coordinator, &config, fault);
+	status = coordinator_new(&p->coordinator.coordinator, &config, fault);
+	secret_wipe(&seed, sizeof seed);
+	return status;
 }
 
 enum status coordinator_role_start(struct daemon_parts *p, char fault[NODE_FAULT_BYTES])

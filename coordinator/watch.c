@@ -118,13 +118,29 @@ static void end_polls(struct coordinator *c)
 	}
 }
 
+static void watch_again(struct coordinator *c)
+{
+	struct timeval tv = {c->config.timing.watch_ms / 1000,
+		(suseconds_t)(c->config.timing.watch_ms % 1000) * 1000};
+
+	evtimer_add(c->watch_timer, &tv);
+}
+
+/* The first look is at once: a client may be waiting for the published terms. */
+void watch_start(struct coordinator *c)
+{
+	struct timeval now = {0, 0};
+
+	evtimer_add(c->watch_timer, &now);
+}
+
 void watch_on_timer(struct coordinator *c)
 {
 	struct lifeline *line;
 
 	end_polls(c);
 	publish(c);
-	watch_start(c);
+	watch_again(c);
 	if (c->watching)
 		return;
 	line = lifeline_hold(c);
@@ -132,12 +148,4 @@ void watch_on_timer(struct coordinator *c)
 		      STATUS_OK;
 	if (!c->watching)
 		lifeline_drop(line);
-}
-
-void watch_start(struct coordinator *c)
-{
-	struct timeval tv = {c->config.timing.watch_ms / 1000,
-		(suseconds_t)(c->config.timing.watch_ms % 1000) * 1000};
-
-	evtimer_add(c->watch_timer, &tv);
 }

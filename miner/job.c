@@ -226,8 +226,6 @@ void job_resume(struct workshop *shop, const struct journal_entry *entry)
 	struct buf result = job->entry.result;
 	job->entry = *entry;
 	job->entry.result = result;
-	if (entry->work.completed_ms > entry->work.started_ms)
-		job->compute_ms = entry->work.completed_ms - entry->work.started_ms;
 	log_event(shop->log, LOG_INFO, "job.resumed job=%s attempt=%u", job->rest_id, job->attempt);
 	job_claim_start(job);
 }

@@ -81,7 +81,8 @@ static void put_body(struct buf *out, const struct job *job)
 	buf_appendf(out, ",\"attempt\":%u,\"result\":", job->attempt);
 	buf_append_view(out, buf_view(&entry->result));
 	buf_appendf(out, ",\"metrics\":{\"compute_time\":\"%llu.%03u\"",
-		(unsigned long long)(job->compute_ms / 1000), (unsigned)(job->compute_ms % 1000));
+		(unsigned long long)(job->entry.compute_ms / 1000),
+		(unsigned)(job->entry.compute_ms % 1000));
 	buf_appendf(out, ",\"units_milli\":%llu,\"started_ms\":%llu,\"completed_ms\":%llu",
 		(unsigned long long)job->receipt.message.units_milli,
 		(unsigned long long)entry->work.started_ms,

@@ -43,7 +43,6 @@ struct job {
 
 	/* from completion on */
 	struct journal_entry entry;
-	uint64_t compute_ms;
 	struct job_receipt receipt;
 	bool has_receipt;
 	bool told; /* the coordinator has taken the result */

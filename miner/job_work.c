@@ -125,7 +125,7 @@ static void complete(struct job *job)
 			"job.not_kept job=%s: the disk refuses; a crash now loses the pay",
 			job->rest_id);
 	log_event(shop->log, LOG_INFO, "job.complete job=%s attempt=%u compute_ms=%llu amount=%llu",
-		job->rest_id, job->attempt, (unsigned long long)job->compute_ms,
+		job->rest_id, job->attempt, (unsigned long long)job->entry.compute_ms,
 		(unsigned long long)job->receipt.message.amount);
 	job_remove_directory(job);
 	job_claim_start(job);
@@ -212,7 +212,7 @@ static void on_run(void *ctx, const struct backend_result *result)
 		job_return(job, JOB_FAIL, result->error_code, message);
 		return;
 	}
-	job->compute_ms = result->elapsed_ms;
+	job->entry.compute_ms = result->elapsed_ms;
 	job->entry.tokens = result->tokens;
 	job->entry.work.units_milli = units_milli(job, result->elapsed_ms, result->tokens);
 	job->entry.work.completed_ms = shop->wall_ms();

@@ -90,6 +90,8 @@ static void put_entry(struct buf *out, const struct journal_entry *entry)
 		json_put_u64_text(out, entry->completed_job_ms);
 		buf_append_text(out, ",\"tokens\":");
 		json_put_u64_text(out, entry->tokens);
+		buf_append_text(out, ",\"compute_ms\":");
+		json_put_u64_text(out, entry->compute_ms);
 		buf_append_text(out, ",\"result_hash\":");
 		json_put_hex_upper(out, entry->work.result_hash.b, 32);
 		buf_append_text(out, ",\"result\":");
@@ -160,6 +162,7 @@ static bool read_work(struct journal_entry *entry, const json_t *json)
 		!field_u64(&entry->work.completed_ms, json, "completed_ms") ||
 		!field_u64(&entry->completed_job_ms, json, "completed_job_ms") ||
 		!field_u64(&entry->tokens, json, "tokens") ||
+		!field_u64(&entry->compute_ms, json, "compute_ms") ||
 		!field_hex(entry->work.result_hash.b, 32, json, "result_hash") ||
 		!base64_decode(&entry->result, result, strlen(result)) || !buf_ok(&entry->result))
 		return false;

@@ -24,6 +24,7 @@ struct journal_entry {
 	struct job_work work;
 	uint64_t completed_job_ms; /* job time at completion */
 	uint64_t tokens;
+	uint64_t compute_ms;
 	struct buf result; /* the bytes whose hash is work.result_hash */
 };
 

@@ -283,7 +283,8 @@ static struct journal_entry entry_of(const char *result)
 		.attempt = 2,
 		.work = {12500, 1000, 13500, {{0}}},
 		.completed_job_ms = 77,
-		.tokens = 5};
+		.tokens = 5,
+		.compute_ms = 12499};
 	memset(entry.client.b, 4, 20);
 	buf_init(&entry.result, 0);
 	buf_append_text(&entry.result, result);
@@ -304,6 +305,7 @@ static void a_kept_result_comes_back_to_the_byte(void **state)
 	assert_int_equal(box->last.work.units_milli, 12500);
 	assert_int_equal(box->last.work.completed_ms, 13500);
 	assert_int_equal(box->last.completed_job_ms, 77);
+	assert_int_equal(box->last.compute_ms, 12499);
 	assert_true(bytes_equal(buf_view(&box->result), buf_view(&entry.result)));
 	journal_remove(&box->journal, &entry.client, entry.job_id, entry.attempt);
 	box->seen = 0;

@@ -8,3 +8,4 @@ target_compile_definitions(test_miner_exec PRIVATE CHILD_PROGRAM="$<TARGET_FILE:
 add_dependencies(test_miner_exec miner_exec_child)
 unit_test(miner_template LINKS miner)
 unit_test(miner_claim LINKS miner)
+unit_test(miner_backend LINKS miner)

@@ -19,7 +19,7 @@ static void world_params(struct driver *d, Pb__SettleParams *params)
 	params->review_ms = 1000 + draw(d, 4000);
 	params->cancel_grace_ms = 100 + draw(d, 900);
 	params->base_fee = 10 + draw(d, 100);
-	params->expiries_per_block = 1 + (uint32_t)draw(d, 4);
+	params->expiries_per_block = 1 + (uint32_t)draw(d, 3);
 }
 
 static void model_genesis(struct driver *d)
@@ -73,10 +73,29 @@ static void world_close(struct driver *d)
 	arena_fini(&d->arena);
 }
 
+/* To the millisecond at which something changes for some live job, or the one before or after it.
+ */
+static uint64_t pause_to_boundary_ms(struct driver *d)
+{
+	const struct model_world *world = &d->model.world;
+	const struct model_job *job = &world->live[draw(d, world->live_count)];
+	uint64_t now = kit_now_ms(&d->kit) - d->model.outage_ms;
+	uint64_t at = model_due_ms(job);
+
+	if (job->state == 2 && chance(d, 70))
+		at = job->lease_end + (chance(d, 60) ? job->grace_ms : 0);
+	if (job->state == 3 && chance(d, 60))
+		at = job->deadline; /* what is rejected from then on has failed */
+	at = at + draw(d, 3) - 1;
+	return at > now && at - now < 20000 ? at - now : 1;
+}
+
 static uint64_t pause_ms(struct driver *d)
 {
 	uint64_t die = draw(d, 100);
 
+	if (d->model.world.live_count > 0 && chance(d, 15))
+		return pause_to_boundary_ms(d);
 	if (die < 50)
 		return 1 + draw(d, 50);
 	if (die < 80)

@@ -142,6 +142,23 @@ static void a_review_ends_to_the_millisecond(void **state)
 	}
 }
 
+static void what_is_rejected_from_the_deadline_on_has_failed(void **state)
+{
+	for (uint64_t side = 0; side < 2; side++) {
+		kit_close(&kit);
+		kit_open(&kit, NULL);
+		ok(CLIENT, kit_submit(&kit, "job"));
+		ok(COORDINATOR, kit_assign(&kit, "job", 1, LEASE_MS));
+		ok(MINER, kit_deliver(&kit, kit_receipt(&kit, "job", 1, 1, 100)));
+		/* Delivered 2 ms after it was submitted. */
+		assert_int_equal(
+			act_after(TTL_MS - 3 + side, COORDINATOR, kit_reject(&kit, "job", 1)),
+			SETTLE_OK);
+		assert_int_equal(kit_job_state(&kit, "job", NULL),
+			side == 0 ? PB__JOB_STATE__OPEN : PB__JOB_STATE__FAILED);
+	}
+}
+
 static void a_lease_may_end_with_the_job_and_not_after(void **state)
 {
 	ok(CLIENT, kit_submit(&kit, "job"));
@@ -340,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD(boundaries_hold_to_the_millisecond),
 		WORLD(a_review_ends_to_the_millisecond),
+		WORLD(what_is_rejected_from_the_deadline_on_has_failed),
 		WORLD(a_lease_may_end_with_the_job_and_not_after),
 		WORLD(a_renewal_never_shortens_a_lease),
 		WORLD(an_outage_expires_nobody),

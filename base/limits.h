@@ -29,7 +29,11 @@ enum {
 	COORDINATOR_URL_BYTES_MAX = 256,
 
 	/* settlement's memory */
-	SETTLE_BLOCK_ARENA_BYTES_MAX = 192 * 1024 * 1024, /* one block's txs, records, results */
+	/* What executing a block may hold, per byte of block.max_bytes: a plain one takes 5, the
+	 * worst found (a due job booked with every nine bytes) 80. */
+	SETTLE_BYTES_PER_BLOCK_BYTE = 256,
+	SETTLE_SCRATCH_BYTES_MAX = 16 * 1024 * 1024, /* one transaction's decoding and records */
+	SETTLE_DECODED_BYTES_MAX = 32 * 1024 * 1024, /* decoded in pass 1 and kept for pass 3 */
 	SETTLE_ACCOUNT_CACHE_SETS = 64 * 1024,            /* of 4 accounts of 48 bytes: 12 MiB */
 	SUBMISSIONS_MAX = 8192, /* transactions on their way into the mempool */
 

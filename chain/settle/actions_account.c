@@ -17,7 +17,7 @@ static void tell_transfer(struct run *run, const struct account_address *to, uin
 	struct event_draft draft = {.count = 0};
 
 	/* Not indexed: the accounts' history already finds them. */
-	draft_add_address(run->results, &draft, "sender", &run->sender, false);
+	run_add_sender(run, &draft, "sender");
 	draft_add_address(run->results, &draft, "recipient", to, false);
 	draft_add_u64(run->results, &draft, "amount", amount, false);
 	run_event(run, &draft, "transfer");
@@ -49,10 +49,9 @@ enum settle_code action_coordinator_set(struct run *run, const Pb__CoordinatorSe
 	record.url = act->url;
 	record.accepts_new = act->accepts_new;
 	state_coordinator_put(run->state, &run->sender, &record);
-	draft_add_address(run->results, &draft, "owner", &run->sender, false);
+	run_add_sender(run, &draft, "owner");
 	draft_add_u64(run->results, &draft, "share_ppm", act->share_ppm, false);
-	draft_add_text(run->results, &draft, "accepts_new",
-		bytes_of_text(act->accepts_new ? "true" : "false"), false);
+	draft_add_static(&draft, "accepts_new", act->accepts_new ? "true" : "false", false);
 	run_event(run, &draft, "coordinator");
 	return SETTLE_OK;
 }

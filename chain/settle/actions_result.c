@@ -73,11 +73,23 @@ static enum settle_code receipt_check(
 	return account_verify(&miner, &digest, &signature) ? SETTLE_OK : SETTLE_BAD_MINER_SIGNATURE;
 }
 
+static struct bytes pack_aside(struct run *run, const Pb__Receipt *receipt)
+{
+	uint8_t *packed = arena_alloc(run->state->scratch, pb__receipt__get_packed_size(receipt));
+
+	if (!packed) {
+		run_fail(run, STATUS_NO_MEMORY);
+		return bytes_view(NULL, 0);
+	}
+	return bytes_view(packed, pb__receipt__pack(receipt, packed));
+}
+
 /* Byte for byte the delivered one, which was checked when it came. */
 static bool is_delivered(struct run *run, const struct job_view *view, const Pb__Receipt *receipt)
 {
-	return bytes_equal(state_pack(run->state, &receipt->base),
-		state_pack(run->state, &view->assignment->delivered->base));
+	struct bytes delivered = pack_aside(run, view->assignment->delivered);
+
+	return bytes_equal(pack_aside(run, receipt), delivered);
 }
 
 enum settle_code action_record_receipt(struct run *run, const Pb__RecordReceipt *act)

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "base/limits.h"
 #include "chain/settle/jobs.h"
 #include "chain/settle/machine.h"
-#include "chain/settle/prove.h"
 
 uint64_t block_time_ms(const struct app_block *block)
 {
@@ -24,9 +24,20 @@ void run_touch(struct run *run, const struct account_address *account)
 		run_fail(run, STATUS_NO_MEMORY);
 }
 
+void run_add_sender(struct run *run, struct event_draft *draft, const char *key)
+{
+	if (run->sender_text) {
+		draft_add_static(draft, key, run->sender_text, false);
+		return;
+	}
+	draft_add_address(run->results, draft, key, &run->sender, false);
+	run->sender_text = draft->attributes[draft->count - 1].value;
+}
+
 void run_event(struct run *run, const struct event_draft *draft, const char *type)
 {
-	if (!results_event(run->results, draft, type, run->place.tx))
+	if (!results_event(run->results, draft, type, run->place.tx) ||
+		run->state->arena->exhausted)
 		run_fail(run, STATUS_NO_MEMORY);
 }
 
@@ -38,6 +49,14 @@ static void reset(struct settle *settle, struct state *state, struct arena *aren
 
 /* ---- pass 1 alone: making and judging a proposal ---- */
 
+static void try_tx(
+	struct settle *settle, struct decoded_tx *out, const struct app_tx *tx, uint64_t block_ms)
+{
+	arena_reset(&settle->scratch);
+	decode_into(&settle->trial, out, &settle->scratch, tx->raw);
+	(void)pass_one(settle, &settle->trial, out, tx, block_ms);
+}
+
 enum status settle_prepare(
 	void *self, const struct app_block *block, struct app_tx *txs, size_t *tx_count)
 {
@@ -48,7 +67,7 @@ enum status settle_prepare(
 
 	reset(settle, &settle->trial, &settle->trial_arena);
 	for (size_t i = 0; i < *tx_count; i++) {
-		(void)pass_one(settle, &settle->trial, &decoded, &txs[i], block_ms);
+		try_tx(settle, &decoded, &txs[i], block_ms);
 		if (settle->trial.fault != STATUS_OK)
 			return settle->trial.fault;
 		if (decoded.code != SETTLE_OK)
@@ -69,7 +88,7 @@ enum status settle_process(void *self, const struct app_block *block, bool *acce
 	*accept = false;
 	reset(settle, &settle->trial, &settle->trial_arena);
 	for (size_t i = 0; i < block->tx_count; i++) {
-		(void)pass_one(settle, &settle->trial, &decoded, &block->txs[i], block_ms);
+		try_tx(settle, &decoded, &block->txs[i], block_ms);
 		if (settle->trial.fault != STATUS_OK)
 			return settle->trial.fault;
 		if (decoded.code != SETTLE_OK)
@@ -101,6 +120,7 @@ static void book_due(struct run *run)
 	while (due && due->due_ms <= run->job_ms &&
 		booked < run->settle->params.expiries_per_block && run->state->fault == STATUS_OK) {
 		run->place = (struct settle_place){run->height, PLACE_OF_BLOCK, booked++};
+		arena_reset(&run->settle->scratch);
 		job_book(run, &due->job);
 		due = due_next(&run->settle->due, &at);
 	}
@@ -164,7 +184,7 @@ static void roll_back(struct run *run, const struct results_mark *mark)
  */
 static void put_outcomes(struct run *run, const Pb__TxBody *body, const struct outcome *outcomes)
 {
-	uint8_t *row = arena_alloc(run->state->arena, 2 * body->n_actions);
+	uint8_t *row = arena_alloc(run->state->scratch, 2 * body->n_actions);
 	bool goes_without_saying = true;
 
 	if (!row) {
@@ -205,7 +225,7 @@ static const char *log_of(struct run *run, const struct outcome *outcomes, size_
 static void run_actions(struct run *run, const Pb__TxBody *body, struct app_tx_result *result)
 {
 	struct outcome *outcomes =
-		arena_alloc(run->state->arena, body->n_actions * sizeof *outcomes);
+		arena_alloc(run->state->scratch, body->n_actions * sizeof *outcomes);
 	struct results_mark mark = results_mark(run->results);
 
 	if (!outcomes) {
@@ -234,7 +254,8 @@ static void run_actions(struct run *run, const Pb__TxBody *body, struct app_tx_r
 	put_outcomes(run, body, outcomes);
 }
 
-static void run_tx(struct run *run, uint32_t index, const struct decoded_tx *decoded)
+static void run_tx(
+	struct run *run, uint32_t index, struct decoded_tx *decoded, const struct app_tx *tx)
 {
 	struct app_tx_result *result = &run->results->txs[index];
 
@@ -249,7 +270,13 @@ static void run_tx(struct run *run, uint32_t index, const struct decoded_tx *dec
 		result->log = decoded->log;
 		return;
 	}
+	arena_reset(run->state->scratch);
+	if (!decoded->kept)
+		decode_into(run->state, decoded, run->state->scratch, tx->raw);
+	if (run->state->fault != STATUS_OK)
+		return;
 	run->sender = decoded->tx.sender;
+	run->sender_text = NULL;
 	run->bookings = NULL;
 	run->touch_mark++;
 	run->place = (struct settle_place){run->height, index, 0};
@@ -337,6 +364,19 @@ static enum status close_block(
 	return STATUS_OK;
 }
 
+/* Pass 1 for one transaction. Its decoding is kept for pass 3 while there is room: a block of very
+ * many very small actions decodes to thirty times its size. */
+static uint64_t enter_tx(struct run *run, struct decoded_tx *out, const struct app_tx *tx)
+{
+	struct settle *settle = run->settle;
+	bool kept = settle->decoded.used <= SETTLE_DECODED_BYTES_MAX;
+
+	arena_reset(&settle->scratch);
+	decode_into(run->state, out, kept ? &settle->decoded : &settle->scratch, tx->raw);
+	out->kept = kept;
+	return pass_one(settle, run->state, out, tx, run->block_ms);
+}
+
 enum status settle_finalize(void *self, const struct app_block *block, struct app_result *out)
 {
 	struct settle *settle = self;
@@ -349,139 +389,22 @@ enum status settle_finalize(void *self, const struct app_block *block, struct ap
 		return settle->fault;
 	settle->pending = false;
 	reset(settle, &settle->work, &settle->arena);
+	arena_reset(&settle->decoded);
 	txs = arena_alloc(&settle->arena, block->tx_count * sizeof *txs);
 	if (!txs || !results_reset(&settle->results, block->tx_count))
 		return STATUS_NO_MEMORY;
 	run.height = block->height;
 	run.block_ms = block_time_ms(block);
 	for (size_t i = 0; i < block->tx_count; i++)
-		fees += pass_one(settle, &settle->work, &txs[i], &block->txs[i], run.block_ms);
+		fees += enter_tx(&run, &txs[i], &block->txs[i]);
 	settle->work.totals.outage_ms += outage_of(settle, block);
 	CHECK(settle->work.totals.outage_ms <= run.block_ms || run.block_ms == 0);
 	run.job_ms = run.block_ms - settle->work.totals.outage_ms;
 	book_due(&run);
 	for (size_t i = 0; i < block->tx_count && settle->work.fault == STATUS_OK; i++)
-		run_tx(&run, (uint32_t)i, &txs[i]);
+		run_tx(&run, (uint32_t)i, &txs[i], &block->txs[i]);
 	pay_fees(&run, block, fees);
 	return close_block(&run, block, out);
-}
-
-/* ---- writing and adopting ---- */
-
-void work_put(struct settle *settle, struct store_batch *batch)
-{
-	struct store_op op;
-	size_t at = 0;
-
-	for (const struct state_entry *entry = settle->work.newest; entry; entry = entry->older) {
-		uint8_t scratch[ACCOUNT_BYTES_MAX];
-
-		if (!state_entry_changed(entry))
-			continue;
-		if (entry->exists)
-			store_batch_put(
-				batch, STORE_STATE, entry->key, state_entry_value(entry, scratch));
-		else
-			store_batch_delete(batch, STORE_STATE, entry->key);
-	}
-	while (store_batch_next(&settle->results.rows, &at, &op))
-		store_batch_put(batch, op.family, op.key, op.value);
-	rows_put_head(batch, &settle->work_head);
-}
-
-enum status settle_commit(void *self, struct store_batch *batch)
-{
-	struct settle *settle = self;
-
-	CHECK(settle->pending);
-	if (!buf_ok(&settle->results.rows.ops))
-		return STATUS_NO_MEMORY;
-	work_put(settle, batch);
-	return buf_ok(&batch->ops) ? STATUS_OK : STATUS_NO_MEMORY;
-}
-
-/* The due entry of a live job as it was or as it is; false: none. */
-static bool due_of(
-	struct settle *settle, struct due *out, const struct state_entry *entry, bool before)
-{
-	bool exists = before ? entry->exists_before : entry->exists;
-	struct bytes packed = before ? entry->before.packed : entry->value.packed;
-	const struct state_entry *holder;
-	Pb__Assignment *assignment = NULL;
-	struct state_key key;
-	struct job_key job;
-	Pb__Job *record;
-
-	if (!exists)
-		return false;
-	record = pb__job__unpack(arena_protobuf(&settle->arena), packed.len, packed.data);
-	if (!record) {
-		settle->fault = STATUS_NO_MEMORY;
-		return false;
-	}
-	if (job_state_is_terminal((enum job_state)record->state))
-		return false;
-	job.len = entry->key.len - 1;
-	memcpy(job.b, entry->key.data + 1, job.len);
-	if (record->state == PB__JOB_STATE__DELIVERED) {
-		key = state_key_assignment(&job, record->attempt);
-		holder = state_find(&settle->work, &key);
-		CHECK(holder);
-		packed = before ? holder->before.packed : holder->value.packed;
-		assignment = pb__assignment__unpack(
-			arena_protobuf(&settle->arena), packed.len, packed.data);
-		if (!assignment) {
-			settle->fault = STATUS_NO_MEMORY;
-			return false;
-		}
-	}
-	*out = job_due(&job, record, assignment);
-	return true;
-}
-
-static void adopt_job(struct settle *settle, const struct state_entry *entry)
-{
-	struct due was, is;
-	bool had = due_of(settle, &was, entry, true);
-	bool has = due_of(settle, &is, entry, false);
-
-	if (had && has && was.due_ms == is.due_ms && was.kind == is.kind)
-		return;
-	if (had)
-		due_remove(&settle->due, &was);
-	if (has && due_add(&settle->due, &is) != STATUS_OK)
-		settle->fault = STATUS_NO_MEMORY;
-}
-
-void work_adopt(struct settle *settle)
-{
-	for (const struct state_entry *entry = settle->work.newest; entry; entry = entry->older) {
-		struct account_address address;
-
-		if (!state_entry_changed(entry))
-			continue;
-		if (entry->key.data[0] == 'a') {
-			memcpy(address.b, entry->key.data + 1, sizeof address.b);
-			account_cache_put(settle->cache, &address, &entry->value.account);
-		} else if (entry->key.data[0] == 'j') {
-			adopt_job(settle, entry);
-		}
-	}
-	tree_commit(&settle->tree);
-	settle->totals = settle->work.totals;
-	settle->head = settle->work_head;
-	settle->pending = false;
-}
-
-void settle_committed(void *self)
-{
-	struct settle *settle = self;
-
-	/* Nothing is pending after init_chain, which adopts at once. */
-	if (!settle->pending)
-		return;
-	past_keep(&settle->past, &settle->work);
-	work_adopt(settle);
 }
 
 uint64_t settle_next_wake_ms(void *self)

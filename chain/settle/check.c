@@ -75,22 +75,31 @@ static enum settle_code decode(struct tx *out, struct arena *arena, struct bytes
 	return code;
 }
 
+void decode_into(struct state *state, struct decoded_tx *out, struct arena *arena, struct bytes raw)
+{
+	enum status local = STATUS_OK;
+	char log[APP_LOG_BYTES] = "";
+
+	memset(out, 0, sizeof *out);
+	out->log = "";
+	out->code = decode(&out->tx, arena, raw, &local, log);
+	if (local != STATUS_OK && state->fault == STATUS_OK)
+		state->fault = local;
+	if (out->code != SETTLE_OK)
+		out->log = arena_text(state->arena, bytes_of_text(log));
+}
+
 uint64_t pass_one(struct settle *settle, struct state *state, struct decoded_tx *out,
 	const struct app_tx *tx, uint64_t block_ms)
 {
 	const struct account *standing = NULL;
 	struct account account;
-	enum status local = STATUS_OK;
 	char log[APP_LOG_BYTES] = "";
 	uint64_t fee;
 
-	memset(out, 0, sizeof *out);
-	out->log = "";
-	out->code = decode(&out->tx, state->arena, tx->raw, &local, log);
-	if (local != STATUS_OK && state->fault == STATUS_OK)
-		state->fault = local;
-	if (out->code == SETTLE_OK)
-		out->code = terms_of_tx(settle, &out->tx, block_ms, log);
+	if (out->code != SETTLE_OK)
+		return 0;
+	out->code = terms_of_tx(settle, &out->tx, block_ms, log);
 	if (out->code == SETTLE_OK) {
 		standing = state_account(state, &out->tx.sender);
 		out->code = payer_fits(standing, out->tx.body, 0, log);

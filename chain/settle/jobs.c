@@ -82,7 +82,7 @@ enum settle_code job_find(struct run *run, struct job_view *out,
 		if (run->job_ms < job_due(&out->key, out->job, out->assignment).due_ms)
 			return SETTLE_OK;
 		book(run, out);
-		booking = arena_alloc(run->state->arena, sizeof *booking);
+		booking = arena_alloc(run->state->scratch, sizeof *booking);
 		if (!booking) {
 			run_fail(run, STATUS_NO_MEMORY);
 			return SETTLE_UNKNOWN_JOB;
@@ -161,9 +161,8 @@ static void tell_event(struct run *run, const struct job_view *view, enum settle
 		miner = account_address_of(&key);
 		draft_add_address(results, &draft, "miner", &miner, ends || cause == CAUSE_ASSIGN);
 	}
-	draft_add_text(
-		results, &draft, "state", bytes_of_text(settle_state_name(view->state)), true);
-	draft_add_text(results, &draft, "cause", bytes_of_text(settle_cause_name(cause)), false);
+	draft_add_static(&draft, "state", settle_state_name(view->state), true);
+	draft_add_static(&draft, "cause", settle_cause_name(cause), false);
 	draft_add_u64(results, &draft, "attempt", view->job->attempt, false);
 	run_event(run, &draft, "job");
 }

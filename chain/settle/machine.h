@@ -40,6 +40,8 @@ struct settle {
 
 	/* The block in work: finalize fills it, commit writes it, committed adopts it. */
 	struct arena arena;
+	struct arena scratch; /* of the transaction, booking or row in hand */
+	struct arena decoded; /* the transactions, from pass 1 to pass 3 */
 	struct state work;
 	struct results results;
 	struct settle_head work_head;
@@ -69,6 +71,7 @@ struct run {
 	struct settle_place place;
 	uint32_t touch_mark;
 	struct account_address sender;
+	const char *sender_text;  /* once an event of the transaction names it */
 	struct booking *bookings; /* of the transaction in hand, newest first */
 	struct outcome outcome;   /* of the action in hand */
 };
@@ -81,18 +84,24 @@ static inline void run_fail(struct run *run, enum status fault)
 
 /* Notes once per transaction (or per booking of pass 2) that an account was touched. */
 void run_touch(struct run *run, const struct account_address *account);
+/* The sender as an event's value, which costs its text once per transaction. */
+void run_add_sender(struct run *run, struct event_draft *draft, const char *key);
 void run_event(struct run *run, const struct event_draft *draft, const char *type);
 
 /* ---- pass 1 and admission (check.c) ---- */
 
 struct decoded_tx {
 	struct tx tx;
+	bool kept;             /* tx.body is still there in pass 3 */
 	enum settle_code code; /* of pass 1 */
 	const char *log;       /* in the arena; NULL for want of memory */
 };
 
-/* Pass 1 for one transaction of a block, against the state: takes the fee and advances the sequence
- * when out->code is SETTLE_OK. Returns the fee taken. */
+/* The transaction of a block, decoded into an arena. Faults go to the state's. */
+void decode_into(
+	struct state *state, struct decoded_tx *out, struct arena *arena, struct bytes raw);
+/* Pass 1 for one decoded transaction of a block, against the state: takes the fee and advances the
+ * sequence when out->code is SETTLE_OK. Returns the fee taken. */
 uint64_t pass_one(struct settle *settle, struct state *state, struct decoded_tx *out,
 	const struct app_tx *tx, uint64_t block_ms);
 

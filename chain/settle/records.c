@@ -142,9 +142,9 @@ static void *record_unpack(struct state *state, const struct state_key *key,
 	if (!state_get(state, key, &packed))
 		return NULL;
 	record = protobuf_c_message_unpack(
-		descriptor, arena_protobuf(state->arena), packed.len, packed.data);
+		descriptor, arena_protobuf(state->scratch), packed.len, packed.data);
 	if (!record && state->fault == STATUS_OK)
-		state->fault = state->arena->exhausted ? STATUS_NO_MEMORY : STATUS_CORRUPT;
+		state->fault = state->scratch->exhausted ? STATUS_NO_MEMORY : STATUS_CORRUPT;
 	return record;
 }
 

@@ -6,10 +6,11 @@
 #include "base/bech32.h"
 #include "base/merkle.h"
 
-void results_init(struct results *results, struct arena *arena)
+void results_init(struct results *results, struct arena *arena, struct arena *scratch)
 {
 	memset(results, 0, sizeof *results);
 	results->arena = arena;
+	results->scratch = scratch;
 	store_batch_init(&results->rows);
 }
 
@@ -61,7 +62,7 @@ void results_rollback(struct results *results, const struct results_mark *mark)
 
 /* ---- events ---- */
 
-static void draft_add(struct event_draft *draft, const char *key, const char *value, bool index)
+void draft_add_static(struct event_draft *draft, const char *key, const char *value, bool index)
 {
 	CHECK(draft->count < EVENT_ATTRIBUTES_MAX);
 	draft->attributes[draft->count++] =
@@ -71,7 +72,7 @@ static void draft_add(struct event_draft *draft, const char *key, const char *va
 void draft_add_text(struct results *results, struct event_draft *draft, const char *key,
 	struct bytes value, bool index)
 {
-	draft_add(draft, key, arena_text(results->arena, value), index);
+	draft_add_static(draft, key, arena_text(results->arena, value), index);
 }
 
 void draft_add_address(struct results *results, struct event_draft *draft, const char *key,
@@ -153,7 +154,7 @@ static struct hash32 outcome_leaf(
 		record.receipt = (Pb__Receipt *)(uintptr_t)outcome->receipt;
 	}
 	len = pb__action_result__get_packed_size(&record);
-	packed = arena_alloc(results->arena, len);
+	packed = arena_alloc(results->scratch, len);
 	if (!packed)
 		return (struct hash32){{0}};
 	pb__action_result__pack(&record, packed);
@@ -162,12 +163,14 @@ static struct hash32 outcome_leaf(
 
 struct bytes results_data(struct results *results, const struct outcome *outcomes, size_t count)
 {
-	struct hash32 *leaves = arena_alloc(results->arena, count * sizeof *leaves);
+	struct hash32 *leaves = arena_alloc(results->scratch, count * sizeof *leaves);
+	const struct hash32 *root;
 
 	if (!leaves)
 		return bytes_view(NULL, 0);
 	for (size_t i = 0; i < count; i++)
 		leaves[i] = outcome_leaf(results, &outcomes[i], (uint32_t)i);
 	leaves[0] = merkle_root_in_place(leaves, count);
-	return bytes_view(leaves, sizeof leaves[0]);
+	root = arena_copy(results->arena, leaves, sizeof *leaves);
+	return bytes_view(root, root && !results->scratch->exhausted ? sizeof *root : 0);
 }

@@ -18,7 +18,8 @@ struct outcome {
 };
 
 struct results {
-	struct arena *arena;
+	struct arena *arena;   /* of the block: what is told */
+	struct arena *scratch; /* of the transaction in hand */
 	struct app_tx_result *txs;
 	size_t tx_count;
 	size_t tx_cap;
@@ -31,7 +32,7 @@ struct results {
 	struct store_batch rows;
 };
 
-void results_init(struct results *results, struct arena *arena);
+void results_init(struct results *results, struct arena *arena, struct arena *scratch);
 void results_fini(struct results *results);
 /* False: no memory. */
 MUST_USE bool results_reset(struct results *results, size_t tx_count);
@@ -52,7 +53,8 @@ struct event_draft {
 	struct app_event_attribute attributes[EVENT_ATTRIBUTES_MAX];
 	size_t count;
 };
-/* key is static. Values are copied into the arena. */
+/* key is static. Values are copied into the arena, but those of draft_add_static. */
+void draft_add_static(struct event_draft *draft, const char *key, const char *value, bool index);
 void draft_add_text(struct results *results, struct event_draft *draft, const char *key,
 	struct bytes value, bool index);
 void draft_add_address(struct results *results, struct event_draft *draft, const char *key,

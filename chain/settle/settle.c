@@ -32,6 +32,8 @@ static void settle_close(void *self)
 	tree_fini(&settle->tree);
 	account_cache_free(settle->cache);
 	arena_fini(&settle->arena);
+	arena_fini(&settle->scratch);
+	arena_fini(&settle->decoded);
 	arena_fini(&settle->trial_arena);
 	free(settle);
 }
@@ -54,20 +56,25 @@ static const struct app_vtable settle_vtable = {
 
 static enum status settle_prepare_memory(struct settle *settle)
 {
+	size_t block_bytes = (size_t)settle->config.block_bytes_max;
 	enum status status;
 
 	tree_init(&settle->tree);
 	due_init(&settle->due);
-	arena_init(&settle->arena, SETTLE_BLOCK_ARENA_BYTES_MAX);
-	arena_init(&settle->trial_arena, SETTLE_BLOCK_ARENA_BYTES_MAX);
-	results_init(&settle->results, &settle->arena);
+	arena_init(&settle->arena, block_bytes * SETTLE_BYTES_PER_BLOCK_BYTE);
+	arena_init(&settle->trial_arena, block_bytes * SETTLE_BYTES_PER_BLOCK_BYTE);
+	arena_init(&settle->scratch, SETTLE_SCRATCH_BYTES_MAX);
+	arena_init(&settle->decoded, SETTLE_DECODED_BYTES_MAX + TX_ARENA_BYTES_MAX);
+	results_init(&settle->results, &settle->arena, &settle->scratch);
 	settle->cache = account_cache_new();
 	if (!settle->cache)
 		return STATUS_NO_MEMORY;
-	status = state_init(&settle->work, settle->store, settle->cache, &settle->arena);
+	status = state_init(
+		&settle->work, settle->store, settle->cache, &settle->arena, &settle->scratch);
 	if (status != STATUS_OK)
 		return status;
-	return state_init(&settle->trial, settle->store, settle->cache, &settle->trial_arena);
+	return state_init(&settle->trial, settle->store, settle->cache, &settle->trial_arena,
+		&settle->scratch);
 }
 
 enum status settle_open(struct app *out, struct store *store, const struct settle_config *config)
@@ -79,6 +86,8 @@ enum status settle_open(struct app *out, struct store *store, const struct settl
 		return STATUS_NO_MEMORY;
 	settle->store = store;
 	settle->config = *config;
+	if (settle->config.block_bytes_max < BLOCK_BYTES_MAX)
+		settle->config.block_bytes_max = BLOCK_BYTES_MAX; /* of memory, not of blocks */
 	pb__settle_params__init(&settle->params);
 	status = settle_prepare_memory(settle);
 	if (status == STATUS_OK)

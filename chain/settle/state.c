@@ -72,13 +72,14 @@ void account_cache_put(struct account_cache *cache, const struct account_address
 
 /* ---- the table of entries ---- */
 
-enum status state_init(
-	struct state *state, struct store *store, struct account_cache *cache, struct arena *arena)
+enum status state_init(struct state *state, struct store *store, struct account_cache *cache,
+	struct arena *arena, struct arena *scratch)
 {
 	memset(state, 0, sizeof *state);
 	state->store = store;
 	state->cache = cache;
 	state->arena = arena;
+	state->scratch = scratch;
 	state->table = calloc(STATE_TABLE_CAP_FIRST, sizeof(struct state_entry *));
 	state->table_cap = STATE_TABLE_CAP_FIRST;
 	return state->table ? STATUS_OK : STATUS_NO_MEMORY;
@@ -407,7 +408,8 @@ uint64_t money_unlock(struct state *state, const struct job_key *job)
 	Pb__Escrow *escrow = NULL;
 
 	if (state_get(state, &key, &packed))
-		escrow = pb__escrow__unpack(arena_protobuf(state->arena), packed.len, packed.data);
+		escrow =
+			pb__escrow__unpack(arena_protobuf(state->scratch), packed.len, packed.data);
 	if (!escrow || escrow->amount > state->totals.escrow) {
 		/* A live job always has its escrow. */
 		state_fail(state, STATUS_CORRUPT);

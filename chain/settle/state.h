@@ -97,8 +97,9 @@ struct state_undo {
 struct state {
 	struct store *store;
 	struct account_cache *cache;
-	struct arena *arena; /* of the block */
-	uint64_t seed;       /* of the table: differs from block to block */
+	struct arena *arena;   /* of the block */
+	struct arena *scratch; /* of the transaction or booking in hand */
+	uint64_t seed;         /* of the table: differs from block to block */
 	struct state_entry **table;
 	size_t table_cap; /* power of two */
 	size_t count;
@@ -113,9 +114,10 @@ struct state {
 	enum status fault;
 };
 
-/* STATUS_NO_MEMORY. arena must outlive the state and be reset only together with state_reset. */
-MUST_USE enum status state_init(
-	struct state *state, struct store *store, struct account_cache *cache, struct arena *arena);
+/* STATUS_NO_MEMORY. The arenas must outlive the state; arena is reset only together with
+ * state_reset, scratch whenever no unpacked record is needed any more. */
+MUST_USE enum status state_init(struct state *state, struct store *store,
+	struct account_cache *cache, struct arena *arena, struct arena *scratch);
 void state_fini(struct state *state);
 /* Forgets every change and starts from the committed records and totals. */
 void state_reset(struct state *state, const struct totals *committed, uint64_t seed);
@@ -140,7 +142,7 @@ void state_account_put(
 MUST_USE bool state_touch(
 	struct state *state, const struct account_address *address, uint32_t mark);
 
-/* Typed records; unpacked into the arena, so the caller may change its copy and put it back.
+/* Typed records; unpacked into the scratch, so the caller may change its copy and put it back.
  * NULL: not there. */
 Pb__Job *state_job(struct state *state, const struct job_key *job);
 void state_job_put(struct state *state, const struct job_key *job, const Pb__Job *record);
@@ -178,7 +180,7 @@ struct bytes state_entry_value(const struct state_entry *entry, uint8_t scratch[
 /* The same of the committed record it stands for; it must exist there. */
 struct bytes state_entry_before(
 	const struct state_entry *entry, uint8_t scratch[ACCOUNT_BYTES_MAX]);
-/* A packed message in the arena; empty and a fault for want of memory. */
+/* A packed message in the arena, to be put; empty and a fault for want of memory. */
 struct bytes state_pack(struct state *state, const ProtobufCMessage *message);
 
 #endif

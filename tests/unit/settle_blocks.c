@@ -263,6 +263,25 @@ static void a_plain_transfer_costs_no_row_of_outcomes(void **state)
 	buf_fini(&outcomes);
 }
 
+/* So many that their decoding can't be kept from pass 1 to pass 3: it is done again. */
+static void a_block_of_very_many_small_actions_is_executed_whole(void **state)
+{
+	enum { TXS = 1100, ACTIONS = 256 };
+	Pb__Action *actions[ACTIONS];
+	uint32_t bad = 0;
+
+	for (size_t i = 0; i < ACTIONS; i++)
+		actions[i] = kit_coordinator_set(&kit, (uint32_t)i, false);
+	for (size_t i = 0; i < TXS; i++)
+		kit_send_many(&kit, (enum kit_who)(i % 2 ? RICH : COORDINATOR), PB__MODE__EACH,
+			actions, ACTIONS);
+	kit_run(&kit, 1);
+	for (size_t i = 0; i < TXS; i++)
+		bad += kit.result.txs[i].code != SETTLE_OK || kit.result.txs[i].log[0] != 0;
+	assert_int_equal(bad, 0);
+	assert_int_equal(kit.result.event_count, TXS * ACTIONS);
+}
+
 /* ---- transfers and their limits ---- */
 
 static void a_first_payment_must_be_worth_an_account(void **state)
@@ -583,6 +602,7 @@ int main(void)
 		WORLD(atomic_is_all_or_nothing),
 		WORLD(each_lets_every_action_stand_or_fall_alone),
 		WORLD(a_plain_transfer_costs_no_row_of_outcomes),
+		WORLD(a_block_of_very_many_small_actions_is_executed_whole),
 		WORLD(a_first_payment_must_be_worth_an_account),
 		WORLD(a_transfer_to_oneself_changes_nothing_but_must_be_covered),
 		WORLD(what_submit_refuses),

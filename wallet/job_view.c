@@ -112,6 +112,19 @@ void job_view_show(struct show *show, const json_t *view)
 	show_member(show, "Reason", view, "reason");
 }
 
+/* Without the space around it that programs like to print. */
+static void show_words(struct show *show, const char *text)
+{
+	char words[4096];
+
+	text += strspn(text, " \t\r\n");
+	snprintf(words, sizeof words, "%s", text);
+	size_t len = strlen(words);
+	while (len > 0 && strchr(" \t\r\n", words[len - 1]))
+		words[--len] = '\0';
+	show_text(show, "Result", NULL, words);
+}
+
 /* What of a result is for reading: the model's answer, what a program printed, or the files it
  * made. */
 static void show_result(struct show *show, const json_t *result)
@@ -122,12 +135,12 @@ static void show_result(struct show *show, const json_t *result)
 	json_t *one;
 
 	if (json_is_string(result)) {
-		show_text(show, "Result", NULL, json_string_value(result));
+		show_words(show, json_string_value(result));
 		return;
 	}
 	for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		if (field_text(result, texts[i])[0]) {
-			show_text(show, "Result", NULL, field_text(result, texts[i]));
+			show_words(show, field_text(result, texts[i]));
 			break;
 		}
 	}

@@ -101,9 +101,9 @@ static void take_up_jobs(struct coordinator *c)
 			struct miner *miner = miner_find(&c->miners, job->miner_id);
 
 			job->heard_ms = now; /* its miner has a full time to live to be heard */
+			job->offered = job->state == JOB_RUNNING;
 			if (miner && (job->state == JOB_ASSIGNED || job->state == JOB_RUNNING))
 				work_take_slot(c, job, miner);
-			job->offered = job->state == JOB_RUNNING;
 			if (!wake_set(&c->wakes, &job->wake, now))
 				log_event(c->config.log, LOG_UNUSUAL,
 					"coordinator_no_memory for=wake");

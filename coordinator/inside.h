@@ -89,6 +89,8 @@ void work_wake(struct coordinator *c, struct job *job);
 void work_for_miner(struct coordinator *c, struct miner *miner);
 void work_take_slot(struct coordinator *c, struct job *job, struct miner *miner);
 void work_free_slot(struct coordinator *c, struct job *job);
+/* The miner has heard of this attempt. */
+void work_heard_of(struct job *job);
 void work_reason(struct job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Wakes the job at due_ms; with no memory for that it is looked at by the next watch. */
 void work_wake_at(struct coordinator *c, struct job *job, uint64_t due_ms);

@@ -119,6 +119,7 @@ struct job {
 	bool renewing;      /* so is a renew_lease */
 	bool offering;      /* a push is under way */
 	bool offered;       /* the miner has heard of this attempt */
+	bool promised;      /* counted in its miner's promised */
 	bool broadcasting;  /* its submit_job is on its way */
 	uint8_t *raw_tx;    /* that transaction, until it is committed; freed with the job */
 	size_t raw_tx_len;

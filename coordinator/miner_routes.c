@@ -150,11 +150,14 @@ static void reindex(struct coordinator *c)
 static void take_up(struct coordinator *c, struct miner *miner)
 {
 	struct job *job = miner->in_hand;
+	uint64_t now = coordinator_now(c);
 
 	while (job) {
 		struct job *next = job->hand_next;
 
-		if (job->state == JOB_ASSIGNED && !job->offered && !job->offering)
+		/* The answer to its last poll may never have reached it. */
+		if (job->state == JOB_ASSIGNED && !job->offering &&
+			(!job->offered || (miner->polling && now >= job->offer_at_ms)))
 			offer_job(c, job);
 		job = next;
 	}
@@ -197,7 +200,7 @@ enum http_answer route_register(struct route_call *call)
 static void job_is_running(struct coordinator *c, struct job *job)
 {
 	job->heard_ms = coordinator_now(c);
-	job->offered = true;
+	work_heard_of(job);
 	if (job->state != JOB_ASSIGNED)
 		return;
 	if (job->started_ms == 0)

@@ -347,7 +347,7 @@ bool miner_online(const struct miner *miner, uint64_t now_ms, uint32_t ttl_ms)
 bool miner_ready(const struct miner *miner, uint64_t now_ms, uint32_t ttl_ms)
 {
 	return miner_online(miner, now_ms, ttl_ms) && miner->inflight < miner->concurrency &&
-	       (miner->url[0] != 0 || (miner->polling && miner->inflight == 0));
+	       (miner->url[0] != 0 || (miner->polling && miner->promised == 0));
 }
 
 uint32_t miner_reputation(const struct miner *miner)

@@ -49,6 +49,7 @@ struct miner {
 	/* live only */
 	uint32_t inflight;   /* jobs in its hands */
 	struct job *in_hand; /* those, linked by hand_next */
+	uint32_t promised;   /* of those, not yet heard of by it: a poll takes one */
 	bool polling;        /* a long poll waits */
 	struct http_ticket poll;
 	uint64_t poll_end_ms;

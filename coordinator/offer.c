@@ -6,7 +6,7 @@
 
 #include "coordinator/inside.h"
 
-enum { OFFER_RETRY_MS = 500, OFFER_RETRY_MS_MAX = 15000 };
+enum { OFFER_RETRY_MS = 500, OFFER_RETRY_MS_MAX = 15000, POLL_AGAIN_MS = 5000 };
 
 struct offer {
 	struct lifeline *line;
@@ -26,7 +26,7 @@ static void retry_later(struct coordinator *c, struct job *job)
 
 static void accepted(struct coordinator *c, struct job *job)
 {
-	job->offered = true;
+	work_heard_of(job);
 	job->heard_ms = coordinator_now(c);
 	job->reason[0] = 0;
 	if (job->started_ms == 0)
@@ -116,8 +116,9 @@ void offer_job(struct coordinator *c, struct job *job)
 		retry_later(c, job);
 	} else if (miner->polling) {
 		answer_poll(c, miner, &body);
-		job->offered = true;
+		work_heard_of(job);
 		job->heard_ms = coordinator_now(c);
+		job->offer_at_ms = job->heard_ms + POLL_AGAIN_MS;
 	} else if (push(c, job, miner->url, buf_view(&body))) {
 		job->offering = true;
 	} else {

@@ -121,6 +121,16 @@ void work_take_slot(struct coordinator *c, struct job *job, struct miner *miner)
 		miner->in_hand->hand_prev = job;
 	miner->in_hand = job;
 	miner->inflight++;
+	job->promised = !job->offered;
+	miner->promised += job->promised;
+}
+
+void work_heard_of(struct job *job)
+{
+	job->offered = true;
+	if (job->promised && job->hand)
+		job->hand->promised--;
+	job->promised = false;
 }
 
 void work_free_slot(struct coordinator *c, struct job *job)
@@ -136,6 +146,8 @@ void work_free_slot(struct coordinator *c, struct job *job)
 		miner->in_hand = job->hand_next;
 	if (job->hand_next)
 		job->hand_next->hand_prev = job->hand_prev;
+	miner->promised -= job->promised;
+	job->promised = false;
 	job->hand = NULL;
 	job->hand_next = job->hand_prev = NULL;
 	miner->inflight--;

@@ -60,6 +60,8 @@ static const struct key keys[] = {
 		"a job without a miner fails after this"),
 	NUMBER("coordinator.heartbeat_ttl_ms", coordinator_heartbeat_ttl_ms, "45000", 1000,
 		86400000, "a silent miner is away after this"),
+	NUMBER("coordinator.delivery_wait_ms", coordinator_delivery_wait_ms, "300000", 1000,
+		86400000, "how long a result may follow its delivery on chain"),
 	NUMBER("coordinator.rate_per_s", coordinator_rate_per_s, "50", 1, 1000000,
 		"requests a second of one API key"),
 	NUMBER("coordinator.rate_burst", coordinator_rate_burst, "100", 1, 1000000,

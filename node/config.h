@@ -31,6 +31,7 @@ struct config {
 	uint64_t coordinator_lease_ms;
 	uint64_t coordinator_no_miner_ms;
 	uint64_t coordinator_heartbeat_ttl_ms;
+	uint64_t coordinator_delivery_wait_ms;
 	uint64_t coordinator_rate_per_s;
 	uint64_t coordinator_rate_burst;
 	bool coordinator_managed;

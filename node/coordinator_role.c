@@ -150,6 +150,7 @@ static enum status open_coordinator(
 				.lease_ms = (uint32_t)c->coordinator_lease_ms,
 				.no_miner_ms = (uint32_t)c->coordinator_no_miner_ms,
 				.heartbeat_ttl_ms = (uint32_t)c->coordinator_heartbeat_ttl_ms,
+				.delivery_wait_ms = (uint32_t)c->coordinator_delivery_wait_ms,
 			},
 	};
 	status = coordinator_new(&p->coordinator.coordinator, &config, fault);

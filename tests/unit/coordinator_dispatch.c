@@ -107,8 +107,9 @@ static void a_miner_that_is_full_silent_or_draining_gets_nothing(void **state)
 	miner->url[0] = 0; /* it polls, and doesn't now */
 	assert_false(miner_ready(miner, NOW, TTL));
 	miner->polling = true;
-	miner->inflight = 0;
 	assert_true(miner_ready(miner, NOW, TTL));
+	miner->promised = 1; /* that poll will be answered with another job */
+	assert_false(miner_ready(miner, NOW, TTL));
 	world_fini(&w);
 }
 

@@ -56,13 +56,15 @@ static const struct app_vtable settle_vtable = {
 
 static enum status settle_prepare_memory(struct settle *settle)
 {
-	size_t block_bytes = (size_t)settle->config.block_bytes_max;
+	size_t bound = SIZE_MAX;
 	enum status status;
 
+	if (settle->config.block_bytes_max < SIZE_MAX / SETTLE_BYTES_PER_BLOCK_BYTE)
+		bound = (size_t)settle->config.block_bytes_max * SETTLE_BYTES_PER_BLOCK_BYTE;
 	tree_init(&settle->tree);
 	due_init(&settle->due);
-	arena_init(&settle->arena, block_bytes * SETTLE_BYTES_PER_BLOCK_BYTE);
-	arena_init(&settle->trial_arena, block_bytes * SETTLE_BYTES_PER_BLOCK_BYTE);
+	arena_init(&settle->arena, bound);
+	arena_init(&settle->trial_arena, bound);
 	arena_init(&settle->scratch, SETTLE_SCRATCH_BYTES_MAX);
 	arena_init(&settle->decoded, SETTLE_DECODED_BYTES_MAX + TX_ARENA_BYTES_MAX);
 	results_init(&settle->results, &settle->arena, &settle->scratch);

@@ -94,6 +94,48 @@ static void the_table_of_parameters_is_the_codes(void **state)
 	free(text);
 }
 
+/* The genesis room keeps a table of its own. */
+static void a_genesis_has_the_same_defaults_and_ranges(void **state)
+{
+	static struct genesis g;
+	struct validator_key validator = {{1}};
+	struct validator_address seat = validator_address_of(&validator);
+	struct account_address rich = {{1}};
+	struct genesis_fault fault;
+	size_t count;
+	const struct settle_param *table = settle_param_table(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		const uint64_t tries[] = {
+			table[i].min, table[i].max, table[i].max + 1, table[i].min - 1};
+
+		for (size_t j = 0; j < (table[i].min > 0 ? 4u : 3u); j++) {
+			enum status sealed;
+
+			genesis_init(&g, GENESIS_APP_SETTLE);
+			assert_int_equal(settle_param_get(&g.params, &table[i]), table[i].preset);
+			strcpy(g.chain_id, "ranges");
+			g.time.seconds = 1700000000;
+			g.initial_height = 1;
+			g.treasury = rich;
+			g.has_treasury = true;
+			assert_int_equal(genesis_add_validator(&g, &validator, 1, ""), STATUS_OK);
+			assert_int_equal(
+				genesis_add_account(&g, &rich, amount_of(1000000)), STATUS_OK);
+			assert_int_equal(genesis_add_operator(&g, &seat, &rich), STATUS_OK);
+			settle_param_set(&g.params, &table[i], tries[j]);
+			sealed = genesis_seal(&g, &fault);
+			/* Of two parameters in range the least ttl may still exceed the most. */
+			if (settle_params_fault(&g.params) != NULL)
+				assert_int_equal(sealed, STATUS_INVALID);
+			else if (sealed != STATUS_OK)
+				fail_msg("%s = %llu: %s", table[i].name,
+					(unsigned long long)tries[j], fault.text);
+			genesis_fini(&g);
+		}
+	}
+}
+
 /* ---- the example ---- */
 
 static int mistakes;
@@ -380,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_list_of_refusals_is_the_enum),
 		cmocka_unit_test(the_table_of_parameters_is_the_codes),
+		cmocka_unit_test(a_genesis_has_the_same_defaults_and_ranges),
 		cmocka_unit_test(the_example_is_what_the_code_computes),
 	};
 

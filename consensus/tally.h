@@ -2,7 +2,7 @@
  * Owns nothing: the caller gives the struct and one slot a validator, and the voting powers stay
  * his. Called by core for every vote; by replica to make a commit of what was counted. Never checks
  * signatures: only a verified vote enters. Cannot fail; a second, different vote of one validator
- * is evidence, an answer and not an error. Never allocates, never forgets: tally_reset begins
+ * is evidence, an answer and not an error. Never allocates, never forgets: tally_init begins
  * another round in the same memory. */
 #ifndef CONSENSUS_TALLY_H
 #define CONSENSUS_TALLY_H

@@ -18,6 +18,9 @@ struct fence_record {
 	enum fence_step step;
 	struct hash32 sign_bytes;           /* SHA-256 of what was signed */
 	struct validator_address validator; /* whose key */
+	/* The consensus log was durable up to here when this was signed: what the signature stands
+	 * on lies before it, so a log of this height that is good for less has lost a promise. */
+	uint64_t log_bytes;
 };
 
 enum { FENCE_SLOT_BYTES = 256, FENCE_FILE_BYTES = 2 * FENCE_SLOT_BYTES };
@@ -27,10 +30,19 @@ enum fence_slot { FENCE_WHOLE, FENCE_EMPTY, FENCE_DAMAGED };
 void fence_encode(uint8_t out[FENCE_SLOT_BYTES], const struct fence_record *record);
 enum fence_slot fence_decode(struct fence_record *out, const uint8_t slot[FENCE_SLOT_BYTES]);
 
+/* A new file: one whole record that nothing was signed. So there is a whole slot from the start,
+ * and the first real record may be torn like any other. */
+void fence_fresh(uint8_t file[FENCE_FILE_BYTES]);
+
 /* The record in force of a file's two slots. A torn write damages one slot at most, so one whole
  * slot and one damaged is the whole one; a file with no whole slot has no record: FENCE_EMPTY when
- * both are blank (a fresh file), else FENCE_DAMAGED, and the validator must not sign. */
+ * both are blank, else FENCE_DAMAGED; either way the validator must not sign. A whole record in
+ * the slot of the other parity was written to the wrong place and counts as damaged. */
 enum fence_slot fence_load(struct fence_record *out, const uint8_t file[FENCE_FILE_BYTES]);
+/* Fills counter and log_bytes of the record to be written after the one in force: it stands on what
+ * of the log is durable by now, and on no less than the records of its height before it. */
+void fence_follow(
+	struct fence_record *next, const struct fence_record *in_force, uint64_t log_durable_bytes);
 /* Which slot (0 or 1) the next record goes to: the one that does not hold the record in force. */
 unsigned fence_next_slot(const struct fence_record *in_force);
 

@@ -24,8 +24,9 @@ static enum status write_at(int fd, struct bytes data, off_t at)
 
 static enum status fence_create(struct disk *d, const char *path, char fault[NODE_FAULT_BYTES])
 {
-	uint8_t blank[FENCE_FILE_BYTES] = {0};
-	enum status status = files_create(path, 0600, bytes_view(blank, sizeof blank), fault);
+	uint8_t fresh[FENCE_FILE_BYTES];
+	fence_fresh(fresh);
+	enum status status = files_create(path, 0600, bytes_view(fresh, sizeof fresh), fault);
 	if (status != STATUS_OK)
 		return status;
 	d->fence_fd = open(path, O_RDWR | O_CLOEXEC);
@@ -54,7 +55,9 @@ static enum status fence_open(
 	ssize_t got = pread(d->fence_fd, file, sizeof file, 0);
 	enum fence_slot slot =
 		got == (ssize_t)sizeof file ? fence_load(&d->fence, file) : FENCE_DAMAGED;
-	if (slot == FENCE_DAMAGED || (slot == FENCE_EMPTY && required)) {
+	/* Signed for blocks that are in the store, and no record of it: it isn't the same file. */
+	bool lost = required && d->fence.step == FENCE_NOTHING;
+	if (slot != FENCE_WHOLE || lost) {
 		snprintf(fault, NODE_FAULT_BYTES,
 			"%.150s: the record of what this validator signed is damaged", path);
 		return STATUS_CORRUPT;
@@ -80,6 +83,8 @@ enum status disk_open(
 	}
 	if (status == STATUS_OK)
 		out->log_len = lseek(out->log_fd, 0, SEEK_END);
+	/* A killed process leaves bytes that were never synced; they are read back all the same. */
+	out->log_dirty = out->log_len > 0;
 	if (status == STATUS_OK)
 		status = fence_open(out, home, fence_required, fault);
 	if (status != STATUS_OK)
@@ -155,6 +160,7 @@ enum status disk_log_sync(struct disk *d)
 	if (fdatasync(d->log_fd) != 0)
 		return status_of_errno(errno);
 	d->log_dirty = false;
+	d->log_synced = d->log_len;
 	return STATUS_OK;
 }
 
@@ -162,12 +168,13 @@ enum status disk_log_reset(struct disk *d)
 {
 	buf_clear(&d->pending);
 	d->log_dirty = false;
+	d->log_synced = 0;
 	return disk_log_cut(d, 0);
 }
 
 enum status disk_fence_write(struct disk *d, struct fence_record *record)
 {
-	record->counter = d->fence.counter + 1;
+	fence_follow(record, &d->fence, (uint64_t)d->log_synced);
 	uint8_t slot[FENCE_SLOT_BYTES];
 	fence_encode(slot, record);
 	off_t at = (off_t)fence_next_slot(&d->fence) * FENCE_SLOT_BYTES;

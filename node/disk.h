@@ -16,6 +16,7 @@ struct disk {
 	struct buf pending; /* appended to the log, not written yet */
 	bool log_dirty;     /* written, not synced */
 	off_t log_len;
+	off_t log_synced; /* durable up to here */
 	struct fence_record fence;
 };
 
@@ -37,7 +38,7 @@ MUST_USE enum status disk_log_sync(struct disk *d);
 /* The log begins anew. A crash may bring the old one back; its records carry their height. */
 MUST_USE enum status disk_log_reset(struct disk *d);
 
-/* Makes the record durable (its counter is set here). */
+/* Makes the record durable (its counter and log_bytes are set here). */
 MUST_USE enum status disk_fence_write(struct disk *d, struct fence_record *record);
 
 #endif

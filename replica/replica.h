@@ -73,7 +73,7 @@ struct replica_effect {
 	struct bytes bytes; /* LOG, SEND; SIGN: the sign bytes. Valid until the next replica_step */
 	size_t bytes_at;    /* replica's own: where they start in its scratch memory */
 	union {
-		struct fence_record fence; /* SIGN; counter is the driver's */
+		struct fence_record fence; /* SIGN; counter and log_bytes are the driver's */
 		struct {
 			uint64_t ticket;
 			struct hash32 hash;

@@ -1,3 +1,3 @@
-foreach(subject IN ITEMS tally)
+foreach(subject IN ITEMS tally fence)
 	unit_test(consensus_${subject} LINKS consensus)
 endforeach()

@@ -84,7 +84,8 @@ static void get_proposal(struct cursor *c, struct proposal *p)
 static size_t frame_begin(struct buf *out, enum wal_kind kind, int64_t height)
 {
 	size_t at = out->len;
-	buf_append_u64be(out, 0); /* crc and length, filled by frame_end */
+	buf_append_u64be(out, 0); /* the header, filled by frame_end */
+	buf_append_u32be(out, 0);
 	buf_append_byte(out, (uint8_t)kind);
 	buf_append_u64be(out, (uint64_t)height);
 	return at;
@@ -95,9 +96,10 @@ static void frame_end(struct buf *out, size_t at)
 	if (!buf_ok(out))
 		return;
 	uint8_t *frame = out->data + at;
-	size_t len = out->len - at;
-	put_u32be(frame + 4, (uint32_t)(len - WAL_FRAME_HEADER_BYTES));
-	put_u32be(frame, crc32c(0, bytes_view(frame + 4, len - 4)));
+	size_t len = out->len - at - WAL_FRAME_HEADER_BYTES;
+	put_u32be(frame, (uint32_t)len);
+	put_u32be(frame + 4, crc32c(0, bytes_view(frame, 4)));
+	put_u32be(frame + 8, crc32c(0, bytes_view(frame + WAL_FRAME_HEADER_BYTES, len)));
 }
 
 void wal_append_input(struct buf *out, const struct consensus_input *in, int64_t height)
@@ -212,16 +214,17 @@ enum wal_answer wal_next(struct bytes log, size_t *at, struct wal_record *out)
 		return WAL_END;
 	if (rest.len < WAL_FRAME_HEADER_BYTES || all_zero(rest))
 		return WAL_TORN;
-	uint32_t len = get_u32be(rest.data + 4);
-	if (len > WAL_RECORD_BYTES_MAX)
+	uint32_t len = get_u32be(rest.data);
+	if (get_u32be(rest.data + 4) != crc32c(0, bytes_view(rest.data, 4)) ||
+		len > WAL_RECORD_BYTES_MAX)
 		return WAL_ROTTEN;
 	if (rest.len - WAL_FRAME_HEADER_BYTES < len)
 		return WAL_TORN;
-	uint32_t crc = crc32c(0, bytes_view(rest.data + 4, (size_t)len + 4));
+	struct bytes payload = bytes_view(rest.data + WAL_FRAME_HEADER_BYTES, len);
 	bool last = rest.len - WAL_FRAME_HEADER_BYTES == len;
-	if (crc != get_u32be(rest.data))
+	if (get_u32be(rest.data + 8) != crc32c(0, payload))
 		return last ? WAL_TORN : WAL_ROTTEN;
-	if (!get_record(bytes_view(rest.data + WAL_FRAME_HEADER_BYTES, len), out))
+	if (!get_record(payload, out))
 		return WAL_ROTTEN;
 	*at += (size_t)len + WAL_FRAME_HEADER_BYTES;
 	return WAL_RECORD;

@@ -377,19 +377,23 @@ static enum status replay_record(
 	return consensus_step(&r->core, &record->input, &dropped);
 }
 
+/* needed: bytes that a signature of this height stands on. Whatever is wrong after them was never
+ * promised to anybody: writes that a crash left in disorder, or rot that harms nothing. */
 static enum status replay(
-	struct replica *r, struct bytes log, size_t *log_len_good, char fault[256])
+	struct replica *r, struct bytes log, uint64_t needed, size_t *log_len_good, char fault[256])
 {
 	size_t at = 0;
 	struct wal_record record;
 	for (;;) {
 		enum wal_answer answer = wal_next(log, &at, &record);
 		*log_len_good = at;
-		if (answer == WAL_END || answer == WAL_TORN)
+		if (answer != WAL_RECORD && at >= needed)
 			return STATUS_OK;
-		if (answer == WAL_ROTTEN) {
+		if (answer != WAL_RECORD) {
 			snprintf(fault, 256,
-				"the consensus log is damaged at byte %zu, before its end", at);
+				"the consensus log is good up to byte %zu only, but this key has "
+				"signed for what it held up to byte %llu",
+				at, (unsigned long long)needed);
 			return STATUS_CORRUPT;
 		}
 		/* A reset that the crash undid leaves records of heights that the store has since
@@ -415,7 +419,9 @@ enum status replica_recover(struct replica *r, struct bytes log, const struct fe
 	}
 	r->last_block_empty = false; /* unknown: one block more than needed does no harm */
 	r->replaying = true;
-	enum status status = replay(r, log, log_len_good, fault);
+	bool signed_here = fence->step != FENCE_NOTHING && fence->height == r->core.height;
+	enum status status =
+		replay(r, log, signed_here ? fence->log_bytes : 0, log_len_good, fault);
 	r->replaying = false;
 	if (status != STATUS_OK)
 		return status;

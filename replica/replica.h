@@ -126,8 +126,8 @@ void replica_free(struct replica *r);
 
 /* What the consensus log said at start. Restores the height in progress and leaves in out what is
  * to be done. *log_len_good: where a torn tail, if any, starts and the driver must cut.
- * STATUS_CORRUPT: rot before the tail, or the fence knows of a height the store lost: this key must
- * not vote [design D6]. */
+ * STATUS_CORRUPT: the log is damaged or ends before what the fence's record stands on, or the fence
+ * knows of a height the store lost: this key must not vote [design D6]. */
 MUST_USE enum status replica_recover(struct replica *r, struct bytes log,
 	const struct fence_record *fence, struct replica_now now, struct replica_effects *out,
 	size_t *log_len_good, char fault[256]);

@@ -1,3 +1,3 @@
-foreach(subject IN ITEMS tally fence)
+foreach(subject IN ITEMS tally fence wal)
 	unit_test(consensus_${subject} LINKS consensus)
 endforeach()

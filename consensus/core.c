@@ -45,15 +45,21 @@ static struct timestamp vote_time(
 	return timestamp_compare(now, least) > 0 ? now : least;
 }
 
-/* Ask for our vote. A precommit for a block promises that we hold it: everything logged, its parts
- * included, is durable before the signature exists. */
+/* Everything logged, from which the signature follows, is durable before it exists: after a crash a
+ * replay asks for the very same bytes. Alone, a vote that the fence refuses only costs a round, and
+ * the barrier would cost every block; but a lock must be durable there too. */
+static void before_signing(struct consensus *c, struct consensus_effects *out, bool lock)
+{
+	if (lock || c->validators.count > 1)
+		effect(out, c, EFFECT_PERSIST);
+}
+
 static void cast(struct consensus *c, struct consensus_effects *out, enum vote_type type,
 	const struct block_id *block, struct timestamp now)
 {
 	if (!validating(c))
 		return;
-	if (type == VOTE_PRECOMMIT && !block_id_is_nil(block))
-		effect(out, c, EFFECT_PERSIST);
+	before_signing(c, out, type == VOTE_PRECOMMIT && !block_id_is_nil(block));
 	struct vote *vote = &c->vote_asked[type];
 	memset(vote, 0, sizeof *vote);
 	vote->type = type;
@@ -80,6 +86,7 @@ static void propose(struct consensus *c, struct consensus_effects *out, int32_t 
 	p->block_id = *block;
 	p->time = known->time;
 	c->asked_proposal = true;
+	before_signing(c, out, false);
 	effect(out, c, EFFECT_SIGN_PROPOSAL)->proposal = *p;
 }
 
@@ -143,7 +150,9 @@ static bool rule_prevote(struct consensus *c, struct consensus_effects *out, str
 		return false;
 	bool same_lock = c->locked_round >= 0 && block_id_equal(&c->locked_block, &p->block_id);
 	bool unlocked = fresh ? c->locked_round < 0 : c->locked_round <= p->pol_round;
-	bool in_time = !fresh || r->timely;
+	/* The proposal's time was judged when it came; the header must say the same. */
+	bool same_time = timestamp_compare(p->time, known->time) == 0;
+	bool in_time = same_time && (!fresh || r->timely);
 	bool good = known->verdict == BLOCK_VALID && in_time && (same_lock || unlocked);
 	prevote(c, out, good ? &p->block_id : &nil_block, now);
 	return true;
@@ -207,25 +216,20 @@ static void rule_timers(struct consensus *c, struct consensus_effects *out)
 /* Lines 49-54: a quorum of precommits at any round decides, once the block is here and judged. */
 static bool rule_decide(struct consensus *c, struct consensus_effects *out)
 {
-	if (c->step == STEP_EXECUTE || c->step == STEP_COMMIT)
+	if (c->step == STEP_EXECUTE || c->step == STEP_COMMIT || c->decided_round < 0)
 		return false;
-	for (size_t i = 0; i < ROUNDS_KEPT; i++) {
-		struct round_state *r = &c->rounds[i];
-		struct block_id block;
-		if (!r->used || !tally_decides(&r->precommits, &block))
-			continue;
-		const struct known_block *known = block_find(c, &block);
-		if (!known || !known->here || known->verdict != BLOCK_VALID)
-			continue;
-		c->step = STEP_EXECUTE;
-		c->decided_round = r->round;
-		c->decided_block = block;
-		struct consensus_effect *e = effect(out, c, EFFECT_EXECUTE);
-		e->round = r->round;
-		e->block = block;
-		return true;
-	}
-	return false;
+	const struct known_block *known = block_find(c, &c->decided_block);
+	if (!known || !known->here)
+		return false;
+	if (known->verdict == BLOCK_INVALID)
+		effect(out, c, EFFECT_DISAGREE)->block = c->decided_block;
+	if (known->verdict != BLOCK_VALID)
+		return false;
+	c->step = STEP_EXECUTE;
+	struct consensus_effect *e = effect(out, c, EFFECT_EXECUTE);
+	e->round = c->decided_round;
+	e->block = c->decided_block;
+	return true;
 }
 
 /* Lines 55-56: more than 1/3 of the power is in a later round; at least one honest validator went
@@ -257,6 +261,8 @@ static bool rule_jump(struct consensus *c, struct consensus_effects *out)
 static bool rule_check(struct consensus *c, struct consensus_effects *out)
 {
 	bool any = false;
+	if (c->step == STEP_EXECUTE || c->step == STEP_COMMIT)
+		return false; /* the app is busy with the block that won */
 	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
 		struct known_block *b = &c->blocks[i];
 		if (!b->used || !b->here || b->verdict != BLOCK_UNASKED)
@@ -350,6 +356,10 @@ static void on_vote(struct consensus *c, const struct vote *vote, struct consens
 	}
 	struct block_id block;
 	if (tally_decides(tally, &block)) {
+		if (vote->type == VOTE_PRECOMMIT && c->decided_round < 0) {
+			c->decided_round = vote->round;
+			c->decided_block = block;
+		}
 		const struct known_block *known = block_ensure(c, &block);
 		if (known && !known->here)
 			effect(out, c, EFFECT_NEED_BLOCK)->block = block;

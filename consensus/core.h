@@ -77,11 +77,12 @@ enum consensus_effect_kind {
 	EFFECT_SIGN_VOTE,
 	EFFECT_SEND_PROPOSAL, /* with its block's parts */
 	EFFECT_SEND_VOTE,
-	EFFECT_TIMER,     /* IN_TIMEOUT for this point after delay_ms */
-	EFFECT_EXECUTE,   /* decided: run the block */
-	EFFECT_COMMIT,    /* write the block, its commit and its results as one */
-	EFFECT_EVIDENCE,  /* two votes of one validator */
-	EFFECT_NEED_BLOCK /* more than 2/3 stand behind a block we don't have */
+	EFFECT_TIMER,      /* IN_TIMEOUT for this point after delay_ms */
+	EFFECT_EXECUTE,    /* decided: run the block */
+	EFFECT_COMMIT,     /* write the block, its commit and its results as one */
+	EFFECT_EVIDENCE,   /* two votes of one validator */
+	EFFECT_NEED_BLOCK, /* more than 2/3 stand behind a block we don't have */
+	EFFECT_DISAGREE    /* more than 2/3 decided a block that we found invalid: stop */
 };
 
 struct consensus_effect {
@@ -146,7 +147,7 @@ struct consensus {
 	struct validator_set validators;
 	int32_t locked_round, valid_round; /* -1: none */
 	struct block_id locked_block, valid_block;
-	int32_t decided_round;
+	int32_t decided_round; /* of the first quorum of precommits for a block; -1: none */
 	struct block_id decided_block;
 	/* What the current round has asked to be signed: a restart asks again for what the log has
 	 * no answer to. */

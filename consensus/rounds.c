@@ -12,10 +12,12 @@ struct round_state *round_find(struct consensus *c, int32_t round)
 	return NULL;
 }
 
-/* A proof of lock must stay in view for as long as its block may be proposed again. */
+/* A proof of lock must stay in view for as long as its block may be proposed again, a decision
+ * until it is carried out. */
 static bool round_needed(const struct consensus *c, int32_t round)
 {
-	return round >= c->round || round == c->valid_round || round == c->locked_round;
+	return round >= c->round || round == c->valid_round || round == c->locked_round ||
+	       round == c->decided_round;
 }
 
 static struct round_state *round_slot(struct consensus *c, int32_t round)
@@ -60,8 +62,11 @@ struct known_block *block_find(const struct consensus *c, const struct block_id 
 	return NULL;
 }
 
-static bool block_needed(const struct consensus *c, const struct block_id *id)
+static bool block_needed(const struct consensus *c, const struct known_block *b)
 {
+	const struct block_id *id = &b->id;
+	if (b->verdict == BLOCK_ASKED)
+		return true; /* somebody is looking at it */
 	if (c->valid_round >= 0 && block_id_equal(&c->valid_block, id))
 		return true;
 	if (c->locked_round >= 0 && block_id_equal(&c->locked_block, id))
@@ -85,7 +90,7 @@ struct known_block *block_ensure(struct consensus *c, const struct block_id *id)
 	if (b)
 		return b;
 	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
-		if (!c->blocks[i].used || !block_needed(c, &c->blocks[i].id)) {
+		if (!c->blocks[i].used || !block_needed(c, &c->blocks[i])) {
 			b = &c->blocks[i];
 			memset(b, 0, sizeof *b);
 			b->used = true;

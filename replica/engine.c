@@ -257,6 +257,10 @@ void engine_effects(struct replica *r, const struct consensus_effects *effects,
 		case EFFECT_EXECUTE: execute(r, e, out); break;
 		case EFFECT_COMMIT: commit(r, e, out); break;
 		case EFFECT_EVIDENCE: note_evidence(r, e); break;
+		case EFFECT_DISAGREE:
+			replica_stop(r, "more than 2/3 decided a block that is invalid here",
+				STATUS_CORRUPT);
+			break;
 		case EFFECT_NEED_BLOCK:
 			break; /* its parts are on their way: peers send them with the proposal */
 		}

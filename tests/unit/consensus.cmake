@@ -1,3 +1,6 @@
 foreach(subject IN ITEMS tally fence wal)
 	unit_test(consensus_${subject} LINKS consensus)
 endforeach()
+foreach(subject IN ITEMS core decide)
+	unit_test(consensus_${subject} SOURCES unit/consensus_kit.c LINKS consensus)
+endforeach()

@@ -1,6 +1,6 @@
 /* rounds: core's memory of one height: the rounds in view, the blocks it has heard of, and the turn
- * from one height to the next. Private to core.c and the tests of it; allocates only in
- * height_begin. */
+ * from one height to the next. Private to core.c and the tests of it, but for what replica looks up
+ * (block_find, ROUNDS_AHEAD); allocates only in height_begin. */
 #ifndef CONSENSUS_ROUNDS_H
 #define CONSENSUS_ROUNDS_H
 

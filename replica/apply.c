@@ -26,6 +26,7 @@ void apply_job_free(struct apply_job *job)
 		return;
 	apply_job_free(job->executed);
 	free(job->txs);
+	free(job->reaped);
 	buf_fini(&job->tx_bytes);
 	arena_fini(&job->arena);
 	free(job);

@@ -20,6 +20,8 @@ struct apply_job {
 	struct app_tx *txs;
 	size_t tx_count;
 	struct buf tx_bytes;
+	struct hash32 *reaped; /* PREPARE: what the plan held before the app looked at it */
+	size_t reaped_count;
 	/* The others: the block itself, alive until its height is over. */
 	const struct candidate *candidate;
 	bool accept; /* PROCESS */

@@ -296,10 +296,26 @@ void engine_signed(struct replica *r, const struct replica_input *in, struct rep
 	engine_input(r, &answer);
 }
 
+/* What the app threw out of the plan no block can hold: were it to stay, it would ask for a block
+ * at once, again and again. */
+static void drop_unfit(struct replica *r, const struct apply_job *job, struct replica_now now)
+{
+	uint64_t now_ms = (uint64_t)timestamp_ms(pace_block_time(r, now));
+	size_t kept = 0;
+	for (size_t i = 0; i < job->reaped_count; i++) {
+		if (kept < job->tx_count && hash_equal(&job->reaped[i], &job->txs[kept].hash))
+			kept++;
+		else
+			mempool_drop(r->config.mempool, &job->reaped[i], now_ms);
+	}
+}
+
 static void built(struct replica *r, struct apply_job *job, struct replica_now now,
 	struct replica_effects *out)
 {
 	r->build_running = false;
+	if (job->height == r->core.height)
+		drop_unfit(r, job, now);
 	if (job->height != r->core.height || job->round != r->core.round ||
 		r->core.step != STEP_PROPOSE)
 		return; /* the round went on without us */

@@ -66,7 +66,8 @@ static bool copy_txs(struct apply_job *job, const struct app_tx *reaped, size_t 
 {
 	buf_init(&job->tx_bytes, 0);
 	job->txs = calloc(count + 1, sizeof *job->txs);
-	if (!job->txs)
+	job->reaped = calloc(count + 1, sizeof *job->reaped);
+	if (!job->txs || !job->reaped)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		buf_append_view(&job->tx_bytes, reaped[i].raw);
@@ -75,10 +76,11 @@ static bool copy_txs(struct apply_job *job, const struct app_tx *reaped, size_t 
 	size_t at = 0;
 	for (size_t i = 0; i < count; i++) {
 		job->txs[i] = reaped[i];
+		job->reaped[i] = reaped[i].hash;
 		job->txs[i].raw = bytes_view(job->tx_bytes.data + at, reaped[i].raw.len);
 		at += reaped[i].raw.len;
 	}
-	job->tx_count = count;
+	job->tx_count = job->reaped_count = count;
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include "chain/format/proof.h"
 #include "chain/format/wire.h"
 #include "chain/proto/peer.pb-c.h"
+#include "consensus/rounds.h"
 #include "replica/inside.h"
 
 enum { MESSAGE_ARENA_BYTES_MAX = 1024 * 1024 };
@@ -95,7 +96,8 @@ static const char *on_proposal(struct replica *r, const Pb__Proposal *pb, struct
 	struct proposal *p = &in.u.proposal;
 	if (!proposal_from_pb(p, pb))
 		return "proposal form";
-	if (p->height != r->core.height)
+	/* Whose turn it is takes time in proportion to the round: none that the core would drop. */
+	if (p->height != r->core.height || p->round - r->core.round > ROUNDS_AHEAD)
 		return NULL;
 	uint32_t proposer = consensus_proposer(&r->core, p->round);
 	if (!proposal_verify(p, r->config.start.chain_id, &r->core.validators.v[proposer].key))
@@ -135,10 +137,7 @@ static struct incoming *incoming_for(struct replica *r, const struct block_id *i
 			oldest = in;
 	}
 	/* Only blocks that a verified proposal or a quorum names are worth memory. */
-	bool named = false;
-	for (size_t i = 0; i < BLOCKS_KEPT && !named; i++)
-		named = r->core.blocks[i].used && block_id_equal(&r->core.blocks[i].id, id);
-	if (!named)
+	if (!block_find(&r->core, id))
 		return NULL;
 	part_set_fini(&oldest->parts);
 	memset(oldest, 0, sizeof *oldest);
@@ -179,6 +178,20 @@ static const char *block_complete(
 	return NULL;
 }
 
+/* The core may have forgotten a block that is still here, or a restart may have found the block in
+ * the log but not the word that it came. */
+static void block_again(struct replica *r, const struct candidate *c, struct replica_now now)
+{
+	const struct known_block *known = block_find(&r->core, &c->id);
+	if (!known || known->here)
+		return;
+	struct consensus_input input = {.kind = IN_BLOCK, .now = now.wall};
+	input.u.block.height = r->core.height;
+	input.u.block.block = c->id;
+	input.u.block.time = c->time;
+	engine_input(r, &input);
+}
+
 static const char *on_part(struct replica *r, const Pb__BlockPart *pb, struct replica_now now,
 	struct replica_effects *out)
 {
@@ -187,8 +200,13 @@ static const char *on_part(struct replica *r, const Pb__BlockPart *pb, struct re
 	if (!pb->block_id || !block_id_from_pb(&id, pb->block_id) || block_id_is_nil(&id) ||
 		!pb->proof || !merkle_proof_from_pb(&proof, pb->proof))
 		return "part form";
-	if (pb->height != r->core.height || replica_candidate(r, &id))
+	if (pb->height != r->core.height)
 		return NULL;
+	const struct candidate *known = replica_candidate(r, &id);
+	if (known) {
+		block_again(r, known, now);
+		return NULL;
+	}
 	struct incoming *in = incoming_for(r, &id, pb->round);
 	if (!in)
 		return NULL;

@@ -8,7 +8,7 @@
 #include "replica/inside.h"
 
 /*~ One turn of a validator: replica_step takes one input, lets the part it belongs to note it
- * (admit, peers, engine), then runs the core until it has nothing more to say (engine_run),; on a
+ * (admit, peers, engine), then runs the core until it has nothing more to say (engine_run); on a
  * tick it asks whether it is time to start or seal a block (pace_run). Everything that must happen
  * outside is in the effects, in order. */
 
@@ -360,6 +360,8 @@ static enum status replay_record(
 	struct replica *r, const struct wal_record *record, char fault[256])
 {
 	if (record->kind == WAL_BLOCK) {
+		if (replica_candidate(r, &record->block))
+			return STATUS_OK;
 		struct candidate *c;
 		const char *why;
 		enum status status = candidate_of_bytes(&c, record->block_raw, &why);

@@ -1,6 +1,7 @@
 #include "base/nearest.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { NAME_BYTES_MAX = 64 };
@@ -10,13 +11,13 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Levenshtein's distance, row by row; long names are as far away as they are long. */
+/* Levenshtein's distance, row by row; a name that is too long is near to none. */
 static size_t edits(const char *a, const char *b)
 {
 	size_t row[NAME_BYTES_MAX + 1];
 	size_t a_len = strlen(a), b_len = strlen(b);
 	if (a_len > NAME_BYTES_MAX || b_len > NAME_BYTES_MAX)
-		return NAME_BYTES_MAX;
+		return SIZE_MAX;
 	for (size_t j = 0; j <= b_len; j++)
 		row[j] = j;
 	for (size_t i = 1; i <= a_len; i++) {

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/nearest.h"
 
-enum key_type { KEY_TEXT, KEY_NUMBER, KEY_BOOL };
+enum key_type { KEY_TEXT, KEY_LEVEL, KEY_NUMBER, KEY_BOOL };
 
 struct key {
 	const char *name;
@@ -36,7 +36,7 @@ struct key {
 
 static const struct key keys[] = {
 	TEXT("moniker", moniker, "aitbc", "name of this node, shown by status"),
-	TEXT("log_level", log_level, "info", "debug, info, unusual or broken"),
+	{"log_level", KEY_LEVEL, AT(log_level), "info", 0, 0, "debug, info, unusual or broken"},
 	NUMBER("verify_threads", verify_threads, "0", 0, 64, "signature threads; 0: one a core"),
 	TEXT("rpc.listen", rpc_listen, "127.0.0.1", "address of the JSON-RPC port"),
 	NUMBER("rpc.port", rpc_port, "26657", 0, 65535, "JSON-RPC port"),
@@ -100,7 +100,7 @@ static enum status set_number(
 	unsigned long long number = strtoull(value, &end, 10);
 	if (!isdigit((unsigned char)value[0]) || *end || errno || number < key->least ||
 		number > key->most) {
-		snprintf(fault, NODE_FAULT_BYTES, "%s: %s is not a number from %llu to %llu",
+		snprintf(fault, NODE_FAULT_BYTES, "%s: %.100s is not a number from %llu to %llu",
 			key->name, value, (unsigned long long)key->least,
 			(unsigned long long)key->most);
 		return STATUS_INVALID;
@@ -109,11 +109,28 @@ static enum status set_number(
 	return STATUS_OK;
 }
 
+static bool is_level(const char *text)
+{
+	for (int level = LOG_DEBUG; level <= LOG_BROKEN; level++) {
+		if (strcmp(text, log_level_text((enum log_level)level)) == 0)
+			return true;
+	}
+	return false;
+}
+
 static enum status set_key(
 	struct config *c, const struct key *key, const char *value, char fault[NODE_FAULT_BYTES])
 {
 	void *to = (char *)c + key->offset;
 	switch (key->type) {
+	case KEY_LEVEL:
+		if (!is_level(value)) {
+			snprintf(fault, NODE_FAULT_BYTES, "%s: %.100s is none of %s", key->name,
+				value, key->help);
+			return STATUS_INVALID;
+		}
+		memcpy(to, value, strlen(value) + 1);
+		return STATUS_OK;
 	case KEY_TEXT:
 		if (strlen(value) >= CONFIG_TEXT_BYTES) {
 			snprintf(fault, NODE_FAULT_BYTES, "%s: longer than %d bytes", key->name,
@@ -249,7 +266,8 @@ static void write_value(struct buf *out, const struct config *c, const struct ke
 {
 	const void *from = (const char *)c + key->offset;
 	switch (key->type) {
-	case KEY_TEXT: json_put_text(out, from); break;
+	case KEY_TEXT:
+	case KEY_LEVEL: json_put_text(out, from); break;
 	case KEY_NUMBER: json_put_u64(out, *(const uint64_t *)from); break;
 	case KEY_BOOL: json_put_bool(out, *(const bool *)from); break;
 	}

@@ -43,6 +43,10 @@ static enum status fence_open(
 	d->fence_fd = open(path, O_RDWR | O_CLOEXEC);
 	if (d->fence_fd < 0 && errno == ENOENT && !required)
 		return fence_create(d, path, fault);
+	if (d->fence_fd < 0 && errno != ENOENT) {
+		snprintf(fault, NODE_FAULT_BYTES, "can't open %.150s: %s", path, strerror(errno));
+		return STATUS_IO;
+	}
 	if (d->fence_fd < 0) {
 		snprintf(fault, NODE_FAULT_BYTES,
 			"%.150s: the record of what this validator signed is missing; without it "

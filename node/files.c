@@ -39,8 +39,14 @@ enum status files_join(char out[NODE_PATH_BYTES], const char *dir, const char *n
 
 enum status files_mkdir(const char *path, unsigned mode, char fault[NODE_FAULT_BYTES])
 {
-	if (mkdir(path, mode) == 0 || errno == EEXIST)
+	if (mkdir(path, mode) == 0)
 		return STATUS_OK;
+	struct stat info;
+	if (errno == EEXIST && stat(path, &info) == 0) {
+		if (S_ISDIR(info.st_mode))
+			return STATUS_OK;
+		errno = ENOTDIR;
+	}
 	return failed("can't make the folder", path, fault);
 }
 

@@ -12,7 +12,7 @@
 #include "node/config.h"
 #include "wallet/keystore.h"
 
-enum { KEY_FILE_BYTES_MAX = 4096, MINERS = 2, VALIDATOR_POWER = 10 };
+enum { KEY_FILE_BYTES_MAX = 4096, MINERS = 2, VALIDATOR_POWER = 10, PORTS_PER_NODE = 10 };
 enum { GENESIS_BYTES_MAX_ON_DISK = 64 * 1024 * 1024 };
 
 /* The accounts of a devnet and what they start with. */
@@ -179,7 +179,7 @@ static void write_config(struct buf *out, const struct homes_plan *plan, uint32_
 	struct config c;
 	config_defaults(&c);
 	snprintf(c.moniker, sizeof c.moniker, "node%u", index);
-	uint64_t base = plan->base_port + 10ull * index;
+	uint64_t base = plan->base_port + PORTS_PER_NODE * index;
 	c.coordinator_enabled = index == 0;
 	c.rpc_port = base + 1;
 	if (plan->own_ports) {
@@ -299,6 +299,11 @@ enum status homes_make(const struct homes_plan *plan, char fault[NODE_FAULT_BYTE
 	if (strlen(plan->chain_id) > CHAIN_ID_BYTES_MAX) {
 		snprintf(fault, NODE_FAULT_BYTES, "--chain-id: at most %d bytes",
 			CHAIN_ID_BYTES_MAX);
+		return STATUS_INVALID;
+	}
+	if (plan->base_port + PORTS_PER_NODE * plan->validators > 65535 + 1u) {
+		snprintf(fault, NODE_FAULT_BYTES, "--base-port %u: %u nodes take %u ports",
+			plan->base_port, plan->validators, PORTS_PER_NODE * plan->validators);
 		return STATUS_INVALID;
 	}
 	struct genesis *g = malloc(sizeof *g);

@@ -13,7 +13,7 @@
 #include "wallet/file_hash.h"
 #include "wallet/job_ref.h"
 
-enum { TRIES_MAX = 3, BACK_OFF_MS = 500, INPUTS_MAX = 64 };
+enum { TRIES_MAX = 3, BACK_OFF_MS = 500, TTL_SECONDS_MAX = 31 * 24 * 3600 };
 
 /* What the coordinator asks for, and what the client agrees to. */
 struct offer {
@@ -138,11 +138,12 @@ static bool bend_offer(struct cli *cli, struct offer *offer)
 	const char *silence = command_flag(cli->line, "on-silence");
 	uint64_t attempts = offer->max_attempts ? offer->max_attempts : 5;
 
-	if (!flag_amount(cli, &offer->reward, "reward") ||
-		!flag_amount(cli, &offer->unit_price, "price") ||
-		!flag_number(cli, &offer->max_units_milli, "max-units", 1000, UINT32_MAX) ||
-		!flag_number(cli, &offer->ttl_ms, "ttl", 1000, 31 * 24 * 3600) ||
-		!flag_number(cli, &attempts, "attempts", 1, 100))
+	bool read = flag_amount(cli, &offer->reward, "reward") &&
+		    flag_amount(cli, &offer->unit_price, "price") &&
+		    flag_number(cli, &offer->max_units_milli, "max-units", 1000, UINT32_MAX) &&
+		    flag_number(cli, &offer->ttl_ms, "ttl", 1000, TTL_SECONDS_MAX) &&
+		    flag_number(cli, &attempts, "attempts", 1, 100);
+	if (!read)
 		return false;
 	offer->max_attempts = (uint32_t)attempts;
 	offer->on_silence = PB__ON_SILENCE__PAY_MINER;
@@ -193,7 +194,7 @@ static json_t *value_of(const char *text)
 	struct json_fault ignored;
 	json_t *value = json_read(bytes_of_text(text), &ignored);
 
-	if (value && json_is_string(value)) {
+	if (json_is_string(value)) {
 		json_decref(value);
 		value = NULL;
 	}

@@ -260,6 +260,7 @@ void job_rest_id(
 	sha256_add(&s, "", 1);
 	sha256_add(&s, job_id, strlen(job_id));
 	struct hash32 h = sha256_end(&s);
-	memcpy(out, "job_", 4);
-	hex_lower(out + 4, h.b, 16);
+	char digits[33];
+	hex_lower(digits, h.b, 16);
+	snprintf(out, JOB_REST_ID_BYTES, "job_%s", digits);
 }

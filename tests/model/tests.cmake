@@ -6,3 +6,5 @@ target_link_libraries(model_test PRIVATE settle_kit chain_settle chain base lib:
 set_target_properties(model_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 add_test(NAME settle_agrees_with_the_model COMMAND model_test --ops 50000 --seed 1)
 set_tests_properties(settle_agrees_with_the_model PROPERTIES TIMEOUT 300)
+add_test(NAME settle_agrees_with_the_model_for_a_million_operations COMMAND model_test --ops 1000000 --seed 7)
+set_tests_properties(settle_agrees_with_the_model_for_a_million_operations PROPERTIES LABELS full TIMEOUT 1800)

@@ -4,6 +4,7 @@ target_include_directories(settle_kit PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(settle_kit PUBLIC chain_settle chain base lib::cmocka)
 
 unit_test(settle_flow LINKS settle_kit)
+unit_test(settle_mutated LINKS settle_kit)
 unit_test(settle_cells LINKS settle_kit)
 unit_test(settle_tree LINKS chain_settle)
 unit_test(settle_receipts LINKS settle_kit)

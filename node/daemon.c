@@ -23,9 +23,11 @@ static void log_line(void *ctx, enum log_level level, const char *line, size_t l
 {
 	(void)ctx;
 	(void)level; /* the line begins with it */
+	uint64_t now_ms = clock_wall_ms();
 	char time[RFC3339_BYTES];
-	rfc3339_text(time, timestamp_of_ms((int64_t)clock_wall_ms()));
-	fprintf(stderr, "%s %.*s\n", time, (int)len, line);
+	rfc3339_text(time, timestamp_of_ms((int64_t)(now_ms - now_ms % 1000)));
+	/* Fixed width, so that columns stand under each other. */
+	fprintf(stderr, "%.19s.%03uZ %.*s\n", time, (unsigned)(now_ms % 1000), (int)len, line);
 }
 
 /* ---- opening ---- */

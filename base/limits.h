@@ -56,6 +56,9 @@ enum {
 	GENESIS_ARENA_BYTES_MAX = 128 * 1024 * 1024,
 	GENESIS_INTERVAL_MS = 1000, /* of pace interval, unless told */
 
+	/* peers */
+	P2P_FRAME_BYTES_MAX = 128 * 1024, /* a part of a block with its proof, and as much again */
+
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX = 1000 * 1000,
 	HTTP_HEADER_BYTES_MAX = 16 * 1024,

@@ -1,0 +1,1 @@
+unit_test(p2p_link LINKS p2p)

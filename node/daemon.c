@@ -375,8 +375,11 @@ int daemon_run(const char *home, const struct config *config)
 		fprintf(stderr, "aitbcd: can't start: %s (%s)\n", fault, status_text(status));
 		code = 1;
 	} else {
-		say_ready(p);
-		event_base_dispatch(p->loop);
+		/* What stopped the validator while it started broke a loop that did not run yet. */
+		if (!p->stopped) {
+			say_ready(p);
+			event_base_dispatch(p->loop);
+		}
 		code = p->stopped ? 2 : 0;
 	}
 	close_all(p);

@@ -11,7 +11,7 @@ AITBC_PACKAGES="build-essential cmake ninja-build pkg-config|pkgconf protobuf-c-
 	libsecp256k1-dev libsodium-dev nettle-dev librocksdb-dev libcmocka-dev curl ffmpeg iproute2 procps"
 # The same needs as commands and pkg-config modules, for systems without dpkg.
 AITBC_COMMANDS="cc cmake ninja pkg-config protoc-c curl ffmpeg ffprobe"
-AITBC_MODULES="libprotobuf-c libevent libevent_pthreads libmicrohttpd libwslay jansson libcurl libsecp256k1 libsodium nettle
+AITBC_MODULES="libprotobuf-c libevent libevent_pthreads libmicrohttpd jansson libcurl libsecp256k1 libsodium nettle
 	rocksdb cmocka"
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
@@ -55,6 +55,7 @@ needs_elsewhere() { # without dpkg: what commands and modules are missing
 	for name in $AITBC_MODULES; do
 		pkg-config --exists "$name" 2>/dev/null || printf '%s(pkg-config) ' "$name"
 	done
+	echo '#include <wslay/wslay.h>' | cc -E - >/dev/null 2>&1 || printf 'wslay(header) '
 }
 
 # Makes sure that everything needed is installed, or stops with the list of what isn't.
@@ -92,7 +93,7 @@ build_tree() {
 	mkdir -p "$tree" || die "can't make $tree"
 	log=$tree/build.log
 	step "building $preset in ${tree#"$AITBC_ROOT"/}/ (-j$AITBC_JOBS)"
-	if ! { cd "$AITBC_ROOT" && cmake --preset "$preset" && cmake --build "$tree" -j "$AITBC_JOBS" -- "$@"; } >"$log" 2>&1; then
+	if ! (cd "$AITBC_ROOT" && cmake --preset "$preset" && cmake --build "$tree" -j "$AITBC_JOBS" -- "$@") >"$log" 2>&1; then
 		grep -nE 'error|FAILED|CMake Error' "$log" | grep -v ' -c ' | head -n 20 >&2 || tail -n 20 "$log" >&2
 		die "the $preset build failed (whole log: $log)"
 	fi

@@ -26,15 +26,26 @@ failed=0
 # (`figure:`) too. What ctest says at its end goes to the summary.
 claims='
 function sentence(name) { gsub(/_/, " ", name); return name }
-function left(done, total,   used, rest) {
+# What is left by what each test took before (ctest keeps that), or 60 s for one never seen; two run at a time, more or less.
+function left(name, done, total,   used) {
 	used = systime_now() - began
-	if (done == 0 || total == 0) return ""
-	rest = used * (total - done) / done
-	return sprintf(" [%d of %d, %s elapsed, about %s left]", done, total, clock(used), clock(rest))
+	expected_left -= name in expected ? expected[name] : 0
+	if (expected_left < 0) expected_left = 0
+	return sprintf(" [%d of %d, %s elapsed, about %s left]", done, total, clock(used), clock(expected_left / 1.5))
+}
+function read_expected(   line, field) {
+	while ((getline line < cost_file) > 0)
+		if (split(line, field, " ") == 3 && field[2] > 0) seen[field[1]] = field[3]
+	while ((getline line < list_file) > 0)
+		if (match(line, /^ *Test +#[0-9]+: /)) {
+			line = substr(line, RLENGTH + 1)
+			expected[line] = line in seen ? seen[line] : 60
+			expected_left += expected[line]
+		}
 }
 function clock(s) { return sprintf("%d:%02d", s / 60, s % 60) }
 function systime_now(   now) { getline now < "/proc/uptime"; close("/proc/uptime"); sub(/ .*/, "", now); return now + 0 }
-BEGIN { began = systime_now() }
+BEGIN { began = systime_now(); if (full) read_expected() }
 { print > log_file }
 /% tests passed|No tests were found/ { closing = 1 }
 closing { print > summary_file; next }
@@ -63,7 +74,7 @@ closing { print > summary_file; next }
 	split($1, at, "/")
 	id = $0; sub(/.*#/, "", id); sub(/:.*/, "", id)
 	outcome = /Passed/ ? "ok     " : /Skipped/ ? "skipped" : "FAILED "
-	printf "   %s %s%s\n", outcome, sentence(suite[id]), full ? left(at[1], at[2]) : ""
+	printf "   %s %s%s\n", outcome, sentence(suite[id]), full ? left(suite[id], at[1], at[2]) : ""
 	fflush()
 }'
 
@@ -74,14 +85,15 @@ run_tests() {
 	step "$what"
 	printf '%s:\n' "$what" >>"$summaries"
 	[ "$mode" = full ] && export AITBC_FULL=1
+	ctest --test-dir "$tree" -N "$@" >"$summaries.list" 2>/dev/null
 	ctest --test-dir "$tree" -V -j "$AITBC_JOBS" "$@" 2>&1 |
-		awk -v log_file="$log" -v summary_file="$summaries.part" -v full="$([ "$mode" = full ] && echo 1)" "$claims"
+		awk -v list_file="$summaries.list" -v cost_file="$tree/Testing/Temporary/CTestCostData.txt" -v log_file="$log" -v summary_file="$summaries.part" -v full="$([ "$mode" = full ] && echo 1)" "$claims"
 	if [ "${PIPESTATUS[0]}" -ne 0 ]; then
 		failed=1
 		show_failures "$log"
 	fi
 	cat "$summaries.part" >>"$summaries" 2>/dev/null
-	rm -f "$summaries.part"
+	rm -f "$summaries.part" "$summaries.list"
 }
 
 # What the failed tests themselves printed, without the claims that held.

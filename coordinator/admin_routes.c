@@ -4,7 +4,7 @@
 
 #include "base/bech32.h"
 #include "base/json.h"
-#include "coordinator/inside.h"
+#include "coordinator/managed.h"
 
 void coordinator_stats(const struct coordinator *c, struct coordinator_stats *out)
 {
@@ -16,7 +16,8 @@ void coordinator_stats(const struct coordinator *c, struct coordinator_stats *ou
 	out->jobs_failed = c->jobs_failed;
 	out->jobs_live = c->jobs.count;
 	out->jobs_queued = c->dispatch.job_count;
-	out->actions_pending = chain_link_pending(&c->link);
+	out->actions_pending = chain_link_pending(&c->link) + managed_pending(c);
+	out->calls = c->line->holders - 1;
 	for (size_t i = 0; i < c->miners.count; i++) {
 		if (miner_online(c->miners.miners[i], now, c->config.timing.heartbeat_ttl_ms))
 			out->miners_online++;

@@ -235,3 +235,9 @@ void coordinator_attach(struct coordinator *c, struct http_shell *shell)
 {
 	c->shell = shell;
 }
+
+void coordinator_tick(struct coordinator *c)
+{
+	on_wake(-1, 0, c);
+	watch_on_timer(c);
+}

@@ -90,6 +90,10 @@ enum http_answer coordinator_handle(void *self, const struct http_request *reque
 /* For http_shell_config.refusal. */
 void coordinator_refusal(void *self, uint16_t status, const char *reason, struct http_reply *reply);
 
+/* Does what is due by its clock now, instead of at the loop's next timer: for a driver whose clock
+ * jumped. */
+void coordinator_tick(struct coordinator *coordinator);
+
 /* Figures for /metrics and tests. */
 struct coordinator_stats {
 	uint64_t jobs_submitted; /* since the start */
@@ -99,6 +103,7 @@ struct coordinator_stats {
 	size_t jobs_queued;
 	size_t miners_online;
 	size_t actions_pending; /* gathered or on their way to the chain */
+	size_t calls;           /* questions to chain and miners that wait for their answer */
 };
 void coordinator_stats(const struct coordinator *coordinator, struct coordinator_stats *out);
 

@@ -200,6 +200,15 @@ static size_t key_index(const struct coordinator *c, const char *key_id)
 
 /* ---- to the chain ---- */
 
+size_t managed_pending(const struct coordinator *c)
+{
+	size_t count = 0;
+
+	for (struct managed_act *act = c->managed ? c->managed->acts : NULL; act; act = act->next)
+		count++;
+	return count;
+}
+
 static struct managed_act *act_new(struct coordinator *c, const struct job *job)
 {
 	struct managed_act *act = calloc(1, sizeof *act);

@@ -23,6 +23,9 @@ void managed_broadcast(struct coordinator *c, struct job *job);
 /* Its submission was refused: the day's sum gets its reward back. */
 void managed_unspend(struct coordinator *c, const struct job *job);
 
+/* Acts on their way. */
+size_t managed_pending(const struct coordinator *c);
+
 /* The account of an API key. False: no key comes of it (practically never). */
 MUST_USE bool managed_secret(
 	struct account_secret *out, const struct account_secret *seed, const char *key_id);

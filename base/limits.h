@@ -57,6 +57,8 @@ enum {
 	GENESIS_INTERVAL_MS = 1000, /* of pace interval, unless told */
 
 	/* peers */
+	PEERS_MAX = 64,
+	EARLY_BYTES_MAX = 6 * 1024 * 1024, /* of one peer: what it says of the next height already */
 	P2P_FRAME_BYTES_MAX = 128 * 1024, /* a part of a block with its proof, and as much again */
 
 	/* HTTP */

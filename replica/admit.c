@@ -2,13 +2,16 @@
  * elsewhere. */
 #include <string.h>
 
-#include "replica/inside.h"
+#include "replica/messages.h"
 
-static void done(struct replica_effects *out, uint64_t ticket, const struct hash32 *hash,
-	const struct mempool_verdict *verdict)
+/* What a client brought goes to every peer; what a peer brought came from where it was brought. */
+static void done(struct replica *r, const struct replica_input *in, const struct hash32 *hash,
+	const struct mempool_verdict *verdict, struct replica_effects *out)
 {
+	if (verdict->outcome == MEMPOOL_OK && !in->u.tx.from_peer && r->config.has_peers)
+		say_transaction(r, in->u.tx.raw, out);
 	struct replica_effect *e = replica_effect(out, REPLICA_TX_DONE);
-	e->u.tx.ticket = ticket;
+	e->u.tx.ticket = in->u.tx.ticket;
 	e->u.tx.hash = *hash;
 	e->u.tx.verdict = *verdict;
 }
@@ -39,7 +42,7 @@ void admit_tx(struct replica *r, const struct replica_input *in, struct replica_
 	}
 	if (verdict.outcome == MEMPOOL_OK)
 		mempool_add(r->config.mempool, &verdict, &hash, raw, now_ms);
-	done(out, in->u.tx.ticket, &hash, &verdict);
+	done(r, in, &hash, &verdict, out);
 }
 
 void admit_verified(struct replica *r, const struct replica_input *in, struct replica_now now,
@@ -55,5 +58,5 @@ void admit_verified(struct replica *r, const struct replica_input *in, struct re
 		verdict.outcome = MEMPOOL_REFUSED;
 		verdict.verdict = *in->u.tx.verdict;
 	}
-	done(out, in->u.tx.ticket, &in->u.tx.hash, &verdict);
+	done(r, in, &in->u.tx.hash, &verdict, out);
 }

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "chain/format/commit.h"
 #include "chain/format/wire.h"
-#include "replica/inside.h"
+#include "replica/messages.h"
 
 void engine_input(struct replica *r, const struct consensus_input *in)
 {
@@ -152,6 +153,32 @@ static void execute(
 	replica_apply(r, block_job(r, APPLY_EXECUTE, c, e->round), out);
 }
 
+size_t commit_votes(struct vote votes[VALIDATORS_MAX], const Pb__Commit *commit,
+	const struct validator_set *set)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < commit->n_signatures && i < set->count; i++) {
+		const Pb__CommitSig *sig = commit->signatures[i];
+		if (sig->block_id_flag == COMMIT_FLAG_ABSENT)
+			continue;
+		struct vote *v = &votes[count++];
+		memset(v, 0, sizeof *v);
+		v->type = VOTE_PRECOMMIT;
+		v->height = commit->height;
+		v->round = commit->round;
+		v->index = (uint32_t)i;
+		v->address = set->v[i].address;
+		if (sig->block_id_flag == COMMIT_FLAG_COMMIT &&
+			!block_id_from_pb(&v->block_id, commit->block_id))
+			return 0;
+		if (!timestamp_from_pb(&v->time, sig->timestamp) ||
+			sig->signature.len != sizeof v->signature.b)
+			return 0;
+		memcpy(v->signature.b, sig->signature.data, sizeof v->signature.b);
+	}
+	return count;
+}
+
 Pb__Commit *engine_commit(
 	const struct tally *tally, const struct block_id *block, struct arena *arena)
 {
@@ -237,6 +264,18 @@ static void note_evidence(struct replica *r, const struct consensus_effect *e)
 		address, (long long)e->vote.height, e->vote.round);
 }
 
+static void send_proposal(
+	struct replica *r, const struct proposal *proposal, struct replica_effects *out)
+{
+	if (!r->config.has_peers)
+		return;
+	say_proposal(r, REPLICA_EVERYONE, proposal, out);
+	const struct candidate *c = replica_candidate(r, &proposal->block_id);
+	for (uint32_t i = 0; c && i < c->parts.total; i++)
+		say_part(r, REPLICA_EVERYONE, proposal->height, proposal->round, &c->id, &c->parts, i,
+			out);
+}
+
 void engine_effects(struct replica *r, const struct consensus_effects *effects,
 	struct replica_now now, struct replica_effects *out)
 {
@@ -251,8 +290,11 @@ void engine_effects(struct replica *r, const struct consensus_effects *effects,
 		case EFFECT_PERSIST: replica_effect(out, REPLICA_LOG_SYNC); break;
 		case EFFECT_SIGN_PROPOSAL: sign_proposal(r, &e->proposal, out); break;
 		case EFFECT_SIGN_VOTE: sign_vote(r, &e->vote, out); break;
-		case EFFECT_SEND_PROPOSAL: peers_send_proposal(r, &e->proposal, out); break;
-		case EFFECT_SEND_VOTE: peers_send_vote(r, &e->vote, out); break;
+		case EFFECT_SEND_PROPOSAL: send_proposal(r, &e->proposal, out); break;
+		case EFFECT_SEND_VOTE:
+			if (r->config.has_peers)
+				say_vote(r, REPLICA_EVERYONE, &e->vote, out);
+			break;
 		case EFFECT_TIMER: set_timer(r, e, now); break;
 		case EFFECT_EXECUTE: execute(r, e, out); break;
 		case EFFECT_COMMIT: commit(r, e, out); break;
@@ -262,7 +304,7 @@ void engine_effects(struct replica *r, const struct consensus_effects *effects,
 				STATUS_CORRUPT);
 			break;
 		case EFFECT_NEED_BLOCK:
-			break; /* its parts are on their way: peers send them with the proposal */
+			break; /* the next status asks for its parts */
 		}
 	}
 }

@@ -2,6 +2,7 @@
 #ifndef REPLICA_INSIDE_H
 #define REPLICA_INSIDE_H
 
+#include "chain/proto/peer.pb-c.h"
 #include "replica/replica.h"
 
 enum { TIMERS_MAX = 16, QUESTIONS_MAX = 32, CORE_INPUTS_MAX = 64 };
@@ -29,6 +30,13 @@ struct incoming {
 	struct part_set parts;
 };
 
+/* What a peer has told of itself since its link opened. */
+struct replica_peer {
+	bool up;
+	int64_t height;     /* it decides; never goes back */
+	size_t early_bytes; /* of the messages kept for it in early */
+};
+
 struct replica {
 	struct replica_config config;
 	struct chain_head head;
@@ -48,6 +56,15 @@ struct replica {
 	bool last_block_empty; /* nothing in it and app_hash as before: nothing left to prove */
 	size_t last_block_txs;
 	bool replaying;
+	struct replica_peer peers[PEERS_MAX];
+	/* Messages of the height after ours, as u32be peer, u32be length, bytes: said again when it begins. */
+	struct buf early;
+	int64_t early_height;
+	int64_t status_height; /* last said to everybody */
+	uint64_t status_due_ms;
+	int64_t request_height; /* asked of request_peer until request_due_ms */
+	uint32_t request_peer;
+	uint64_t request_due_ms;
 	struct buf scratch; /* bytes of this step's effects */
 	const char *stopped;
 	char stopped_text[160];
@@ -71,6 +88,9 @@ void engine_effects(struct replica *r, const struct consensus_effects *effects,
 void engine_signed(struct replica *r, const struct replica_input *in, struct replica_now now);
 void engine_applied(struct replica *r, struct apply_job *take, struct replica_now now,
 	struct replica_effects *out);
+/* The votes that a commit of this set is made of; 0: it doesn't fit the set. */
+size_t commit_votes(
+	struct vote votes[VALIDATORS_MAX], const Pb__Commit *commit, const struct validator_set *set);
 /* The commit of the tally, in the arena; NULL: exhausted. */
 Pb__Commit *engine_commit(
 	const struct tally *tally, const struct block_id *block, struct arena *arena);
@@ -86,12 +106,25 @@ void admit_tx(struct replica *r, const struct replica_input *in, struct replica_
 void admit_verified(struct replica *r, const struct replica_input *in, struct replica_now now,
 	struct replica_effects *out);
 
-/* peers.c: messages of peers, in and out */
-void peers_send_proposal(
-	struct replica *r, const struct proposal *proposal, struct replica_effects *out);
-void peers_send_vote(struct replica *r, const struct vote *vote, struct replica_effects *out);
-void peers_message(struct replica *r, struct bytes message, struct replica_now now,
+/* peers.c: what comes from peers */
+void peers_up(struct replica *r, uint32_t peer, struct replica_effects *out);
+void peers_down(struct replica *r, uint32_t peer);
+void peers_message(struct replica *r, uint32_t peer, struct bytes message, struct replica_now now,
 	struct replica_effects *out);
+/* What was said of this height before it began. */
+void peers_run_early(struct replica *r, struct replica_now now, struct replica_effects *out);
+/* The height is over. */
 void peers_forget(struct replica *r);
+
+/* gossip.c: status, repair, catching up */
+void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *out);
+const char *gossip_on_status(struct replica *r, uint32_t peer, const Pb__NodeStatus *status,
+	struct replica_now now, struct replica_effects *out);
+void gossip_on_request(struct replica *r, uint32_t peer, const Pb__BlockRequest *request,
+	struct replica_effects *out);
+void gossip_run(struct replica *r, struct replica_now now, struct replica_effects *out);
+uint64_t gossip_next_ms(const struct replica *r);
+/* A peer is past our height. */
+bool gossip_behind(const struct replica *r);
 
 #endif

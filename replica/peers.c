@@ -1,94 +1,13 @@
-/* peers: what validators say to each other: proposals, parts of blocks, votes. Signatures are
- * checked here before anything enters the core; a message that doesn't fit is dropped with a line
- * in the log. */
+/* peers: what comes from peers. Signatures are checked here before anything enters the core; who
+ * says what no honest node would is dropped. */
 #include <string.h>
 
 #include "chain/format/proof.h"
 #include "chain/format/wire.h"
-#include "chain/proto/peer.pb-c.h"
 #include "consensus/rounds.h"
-#include "replica/inside.h"
+#include "replica/messages.h"
 
-enum { MESSAGE_ARENA_BYTES_MAX = 1024 * 1024 };
-
-static void send_message(
-	struct replica *r, const Pb__PeerMessage *message, struct replica_effects *out)
-{
-	struct replica_effect *e = replica_effect(out, REPLICA_SEND);
-	e->bytes_at = r->scratch.len;
-	wire_append(&r->scratch, &message->base);
-	e->bytes.len = r->scratch.len - e->bytes_at;
-}
-
-static void send_part(struct replica *r, const struct proposal *p, uint32_t index,
-	const struct candidate *c, struct arena *arena, struct replica_effects *out)
-{
-	struct merkle_proof proof;
-	part_set_prove(&proof, &c->parts, index);
-	struct block_id_message id;
-	block_id_message_init(&id, &c->id);
-	struct bytes bytes = part_set_part(&c->parts, index);
-	Pb__BlockPart part;
-	pb__block_part__init(&part);
-	part.height = p->height;
-	part.round = p->round;
-	part.block_id = &id.pb;
-	part.index = index;
-	part.bytes = wire_borrow(bytes.data, bytes.len);
-	part.proof = merkle_proof_to_pb(&proof, arena);
-	Pb__PeerMessage message;
-	pb__peer_message__init(&message);
-	message.sum_case = PB__PEER_MESSAGE__SUM_BLOCK_PART;
-	message.block_part = &part;
-	if (part.proof)
-		send_message(r, &message, out);
-	else
-		replica_stop(r, "a part's proof", STATUS_NO_MEMORY);
-}
-
-static void send_parts(struct replica *r, const struct candidate *c, const struct proposal *p,
-	struct replica_effects *out)
-{
-	struct arena arena;
-	arena_init(&arena, MESSAGE_ARENA_BYTES_MAX);
-	for (uint32_t i = 0; i < c->parts.total; i++) {
-		arena_reset(&arena);
-		send_part(r, p, i, c, &arena, out);
-	}
-	arena_fini(&arena);
-}
-
-void peers_send_proposal(
-	struct replica *r, const struct proposal *proposal, struct replica_effects *out)
-{
-	if (!r->config.has_peers)
-		return;
-	struct proposal_message p;
-	proposal_message_init(&p, proposal);
-	Pb__PeerMessage message;
-	pb__peer_message__init(&message);
-	message.sum_case = PB__PEER_MESSAGE__SUM_PROPOSAL;
-	message.proposal = &p.pb;
-	send_message(r, &message, out);
-	const struct candidate *c = replica_candidate(r, &proposal->block_id);
-	if (c)
-		send_parts(r, c, proposal, out);
-}
-
-void peers_send_vote(struct replica *r, const struct vote *vote, struct replica_effects *out)
-{
-	if (!r->config.has_peers)
-		return;
-	struct vote_message v;
-	vote_message_init(&v, vote);
-	Pb__PeerMessage message;
-	pb__peer_message__init(&message);
-	message.sum_case = PB__PEER_MESSAGE__SUM_VOTE;
-	message.vote = &v.pb;
-	send_message(r, &message, out);
-}
-
-/* ---- in ---- */
+enum { MESSAGE_ARENA_BYTES_MAX = 1024 * 1024, EARLY_HEAD_BYTES = 8 };
 
 static const char *on_proposal(struct replica *r, const Pb__Proposal *pb, struct replica_now now)
 {
@@ -163,11 +82,12 @@ static const char *block_complete(
 		replica_stop(r, "a peer's block", status);
 		return NULL;
 	}
-	if (!c)
-		return fault ? fault : "block";
-	if (!block_id_equal(&c->id, &id)) {
+	/* Its proposer's fault, not that of whoever passed the parts on: nobody honest will vote for it. */
+	if (!c || !block_id_equal(&c->id, &id)) {
+		log_event(r->config.log, LOG_UNUSUAL, "block_refused height=%lld fault=\"%s\"",
+			(long long)r->core.height, c ? "id" : fault);
 		candidate_free(c);
-		return "block id";
+		return NULL;
 	}
 	struct consensus_input input = {.kind = IN_BLOCK, .now = now.wall};
 	input.u.block.height = r->core.height;
@@ -217,34 +137,136 @@ static const char *on_part(struct replica *r, const Pb__BlockPart *pb, struct re
 	return part_set_complete(&in->parts) ? block_complete(r, in, now, out) : NULL;
 }
 
-void peers_message(struct replica *r, struct bytes message, struct replica_now now,
+/* ---- the next height, before it began here ---- */
+
+static int64_t height_of(const Pb__PeerMessage *m)
+{
+	switch (m->sum_case) {
+	case PB__PEER_MESSAGE__SUM_PROPOSAL: return m->proposal->height;
+	case PB__PEER_MESSAGE__SUM_BLOCK_PART: return m->block_part->height;
+	case PB__PEER_MESSAGE__SUM_VOTE: return m->vote->height;
+	case PB__PEER_MESSAGE__SUM_STATUS:
+	case PB__PEER_MESSAGE__SUM_BLOCK_REQUEST:
+	case PB__PEER_MESSAGE__SUM_TRANSACTION:
+	case PB__PEER_MESSAGE__SUM__NOT_SET:
+	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
+	}
+	return 0;
+}
+
+static void forget_early(struct replica *r)
+{
+	buf_clear(&r->early);
+	for (uint32_t i = 0; i < PEERS_MAX; i++)
+		r->peers[i].early_bytes = 0;
+}
+
+/* Others may have committed a moment before us. What doesn't fit is said again when a status asks. */
+static void keep_early(struct replica *r, uint32_t peer, struct bytes message)
+{
+	if (r->early_height != r->core.height + 1) {
+		forget_early(r);
+		r->early_height = r->core.height + 1;
+	}
+	size_t bytes = message.len + EARLY_HEAD_BYTES;
+	if (r->peers[peer].early_bytes + bytes > EARLY_BYTES_MAX)
+		return;
+	r->peers[peer].early_bytes += bytes;
+	buf_append_u32be(&r->early, peer);
+	buf_append_u32be(&r->early, (uint32_t)message.len);
+	buf_append_view(&r->early, message);
+	if (!buf_ok(&r->early))
+		forget_early(r);
+}
+
+void peers_run_early(struct replica *r, struct replica_now now, struct replica_effects *out)
+{
+	if (r->early_height != r->core.height || r->early.len == 0)
+		return;
+	struct buf early = r->early;
+	memset(&r->early, 0, sizeof r->early);
+	forget_early(r);
+	struct cursor c = cursor_of(buf_view(&early));
+	while (c.left > 0 && !r->stopped) {
+		uint32_t peer = cursor_u32be(&c);
+		uint32_t len = cursor_u32be(&c);
+		peers_message(r, peer, cursor_view(&c, len), now, out);
+	}
+	buf_fini(&early);
+	engine_run(r, now, out);
+}
+
+/* ---- one message ---- */
+
+static void submit(struct replica *r, const Pb__Transaction *transaction, struct replica_effects *out)
+{
+	struct replica_effect *e = replica_effect(out, REPLICA_SUBMIT);
+	e->bytes_at = r->scratch.len;
+	buf_append_view(&r->scratch, wire_view(transaction->tx));
+	e->bytes.len = r->scratch.len - e->bytes_at;
+}
+
+static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMessage *m,
+	struct replica_now now, struct replica_effects *out)
+{
+	switch (m->sum_case) { /* lint: dispatch */
+	case PB__PEER_MESSAGE__SUM_PROPOSAL: return on_proposal(r, m->proposal, now);
+	case PB__PEER_MESSAGE__SUM_BLOCK_PART: return on_part(r, m->block_part, now, out);
+	case PB__PEER_MESSAGE__SUM_VOTE: return on_vote(r, m->vote, now);
+	case PB__PEER_MESSAGE__SUM_STATUS: return gossip_on_status(r, peer, m->status, now, out);
+	case PB__PEER_MESSAGE__SUM_BLOCK_REQUEST:
+		gossip_on_request(r, peer, m->block_request, out);
+		return NULL;
+	case PB__PEER_MESSAGE__SUM_TRANSACTION:
+		if (m->transaction->tx.len == 0 || m->transaction->tx.len > TX_BYTES_MAX)
+			return "transaction size";
+		submit(r, m->transaction, out);
+		return NULL;
+	case PB__PEER_MESSAGE__SUM__NOT_SET:
+	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
+	}
+	return "message form";
+}
+
+void peers_message(struct replica *r, uint32_t peer, struct bytes message, struct replica_now now,
 	struct replica_effects *out)
 {
+	CHECK(peer < PEERS_MAX);
 	struct arena arena;
 	arena_init(&arena, MESSAGE_ARENA_BYTES_MAX);
 	const Pb__PeerMessage *m =
 		pb__peer_message__unpack(arena_protobuf(&arena), message.len, message.data);
-	const char *fault = "message form";
 	/* A proposal must be in the core before its parts can be judged worth keeping. */
 	engine_run(r, now, out);
-	if (m) {
-		switch (m->sum_case) {
-		case PB__PEER_MESSAGE__SUM_PROPOSAL:
-			fault = on_proposal(r, m->proposal, now);
-			break;
-		case PB__PEER_MESSAGE__SUM_BLOCK_PART:
-			fault = on_part(r, m->block_part, now, out);
-			break;
-		case PB__PEER_MESSAGE__SUM_VOTE: fault = on_vote(r, m->vote, now); break;
-		case PB__PEER_MESSAGE__SUM__NOT_SET:
-		case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
-		}
+	const char *fault = "message form";
+	if (m && height_of(m) == r->core.height + 1) {
+		keep_early(r, peer, message);
+		fault = NULL;
+	} else if (m) {
+		fault = dispatch(r, peer, m, now, out);
 	}
-	if (fault)
-		log_event(r->config.log, LOG_UNUSUAL,
-			"peer_message_refused height=%lld fault=\"%s\"", (long long)r->core.height,
-			fault);
 	arena_fini(&arena);
+	if (!fault)
+		return;
+	log_event(r->config.log, LOG_UNUSUAL, "peer_misbehaves peer=%u height=%lld fault=\"%s\"", peer,
+		(long long)r->core.height, fault);
+	replica_effect(out, REPLICA_DROP_PEER)->u.peer = peer;
+}
+
+void peers_up(struct replica *r, uint32_t peer, struct replica_effects *out)
+{
+	CHECK(peer < PEERS_MAX);
+	memset(&r->peers[peer], 0, sizeof r->peers[peer]);
+	r->peers[peer].up = true;
+	gossip_say_status(r, peer, out);
+}
+
+void peers_down(struct replica *r, uint32_t peer)
+{
+	CHECK(peer < PEERS_MAX);
+	r->peers[peer].up = false;
+	if (r->request_peer == peer)
+		r->request_due_ms = 0; /* somebody else may know */
 }
 
 void peers_forget(struct replica *r)

@@ -112,33 +112,6 @@ static void timing_defaults(struct consensus_timing *t, const Pb__EngineParams *
 	t->message_delay_ms = engine->message_delay_ms;
 }
 
-/* The votes that a stored commit is made of. */
-static size_t votes_of_commit(struct vote votes[VALIDATORS_MAX], const Pb__Commit *commit,
-	const struct validator_set *set)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < commit->n_signatures && i < set->count; i++) {
-		const Pb__CommitSig *sig = commit->signatures[i];
-		if (sig->block_id_flag == COMMIT_FLAG_ABSENT)
-			continue;
-		struct vote *v = &votes[count++];
-		memset(v, 0, sizeof *v);
-		v->type = VOTE_PRECOMMIT;
-		v->height = commit->height;
-		v->round = commit->round;
-		v->index = (uint32_t)i;
-		v->address = set->v[i].address;
-		if (sig->block_id_flag == COMMIT_FLAG_COMMIT &&
-			!block_id_from_pb(&v->block_id, commit->block_id))
-			return 0;
-		if (!timestamp_from_pb(&v->time, sig->timestamp) ||
-			sig->signature.len != sizeof v->signature.b)
-			return 0;
-		memcpy(v->signature.b, sig->signature.data, sizeof v->signature.b);
-	}
-	return count;
-}
-
 static enum status restore_last_commit(struct replica *r)
 {
 	if (r->head.last_validators.count == 0)
@@ -151,7 +124,7 @@ static enum status restore_last_commit(struct replica *r)
 		blocks_commit(r->config.store, NULL, &arena, r->head.height, &commit, &canonical);
 	if (status == STATUS_OK) {
 		struct vote votes[VALIDATORS_MAX];
-		size_t count = votes_of_commit(votes, commit, &r->head.last_validators);
+		size_t count = commit_votes(votes, commit, &r->head.last_validators);
 		status = count == 0 ? STATUS_CORRUPT
 				    : consensus_restore_last_commit(
 					      &r->core, &r->head.last_validators, votes, count);
@@ -210,6 +183,7 @@ void replica_free(struct replica *r)
 	apply_job_free(r->executed);
 	consensus_fini(&r->core);
 	buf_fini(&r->scratch);
+	buf_fini(&r->early);
 	free(r);
 }
 
@@ -329,12 +303,18 @@ void replica_step(struct replica *r, const struct replica_input *in, struct repl
 	case REPLICA_TICK: mempool_tick(r->config.mempool, (uint64_t)timestamp_ms(now.wall)); break;
 	case REPLICA_TX: admit_tx(r, in, now, out); break;
 	case REPLICA_TX_VERIFIED: admit_verified(r, in, now, out); break;
-	case REPLICA_MESSAGE: peers_message(r, in->u.message, now, out); break;
+	case REPLICA_PEER_UP: peers_up(r, in->u.peer.peer, out); break;
+	case REPLICA_PEER_DOWN: peers_down(r, in->u.peer.peer); break;
+	case REPLICA_MESSAGE:
+		peers_message(r, in->u.peer.peer, in->u.peer.message, now, out);
+		break;
 	case REPLICA_SIGNED: engine_signed(r, in, now); break;
 	case REPLICA_APPLIED: engine_applied(r, in->u.job, now, out); break;
 	}
 	fire_timers(r, now);
 	engine_run(r, now, out);
+	peers_run_early(r, now, out);
+	gossip_run(r, now, out);
 	/* Sealing waits for a tick, even when it is due: a driver ticks when it has handed over all
 	 * that has arrived, so that one block takes it all. */
 	if (in->kind == REPLICA_TICK)
@@ -347,6 +327,8 @@ uint64_t replica_next_ms(const struct replica *r, struct replica_now now)
 	if (r->stopped)
 		return UINT64_MAX;
 	uint64_t next = pace_next_ms(r, now);
+	uint64_t status = gossip_next_ms(r);
+	next = status < next ? status : next;
 	for (size_t i = 0; i < TIMERS_MAX; i++) {
 		if (r->timers[i].used && r->timers[i].due_ms < next)
 			next = r->timers[i].due_ms;

@@ -29,6 +29,8 @@ enum replica_input_kind {
 	REPLICA_TICK,        /* replica_next_ms has come, and all that arrived was handed over */
 	REPLICA_TX,          /* a transaction wants in */
 	REPLICA_TX_VERIFIED, /* answers REPLICA_VERIFY_TX */
+	REPLICA_PEER_UP,     /* an authenticated link to a peer is open */
+	REPLICA_PEER_DOWN,
 	REPLICA_MESSAGE,     /* bytes of an authenticated peer */
 	REPLICA_SIGNED,      /* answers REPLICA_SIGN, in order */
 	REPLICA_APPLIED      /* answers REPLICA_APPLY, in order; takes the job */
@@ -44,8 +46,12 @@ struct replica_input {
 			struct hash32 hash; /* TX_VERIFIED: as VERIFY_TX gave it */
 			const struct app_verdict
 				*verdict; /* TX_VERIFIED: app.verify's; code 0 is good */
+			bool from_peer; /* both: it came by REPLICA_SUBMIT and goes no further */
 		} tx;
-		struct bytes message;
+		struct {
+			uint32_t peer; /* below PEERS_MAX; the driver's number of it */
+			struct bytes message;
+		} peer; /* PEER_UP, PEER_DOWN, MESSAGE */
 		struct {
 			bool refused; /* the fence said no */
 			struct validator_signature signature;
@@ -61,7 +67,9 @@ enum replica_effect_kind {
 	REPLICA_LOG_SYNC,  /* a barrier: the log is durable before any later effect happens */
 	REPLICA_LOG_RESET, /* the height is in the store: the log begins anew */
 	REPLICA_SIGN,      /* ask the fence; write and sync its record; sign; REPLICA_SIGNED */
-	REPLICA_SEND,      /* these bytes to every peer */
+	REPLICA_SEND,      /* these bytes to a peer, or to REPLICA_EVERYONE */
+	REPLICA_DROP_PEER, /* it misbehaved, provably: end the link and don't take it back at once */
+	REPLICA_SUBMIT,    /* a peer's transaction: REPLICA_TX with from_peer, and nobody to tell */
 	REPLICA_VERIFY_TX, /* app.verify on the ticket's bytes in any thread; REPLICA_TX_VERIFIED */
 	REPLICA_TX_DONE,   /* the ticket's admission ended */
 	REPLICA_APPLY,     /* run this job on the apply thread; REPLICA_APPLIED */
@@ -70,9 +78,10 @@ enum replica_effect_kind {
 
 struct replica_effect {
 	enum replica_effect_kind kind;
-	struct bytes bytes; /* LOG, SEND; SIGN: the sign bytes. Valid until the next replica_step */
+	struct bytes bytes; /* LOG, SEND, SUBMIT; SIGN: the sign bytes. Until the next replica_step */
 	size_t bytes_at;    /* replica's own: where they start in its scratch memory */
 	union {
+		uint32_t peer; /* SEND, DROP_PEER */
 		struct fence_record fence; /* SIGN; counter and log_bytes are the driver's */
 		struct {
 			uint64_t ticket;
@@ -87,6 +96,8 @@ struct replica_effect {
 		} committed;
 	} u;
 };
+
+#define REPLICA_EVERYONE UINT32_MAX
 
 struct replica_effects {
 	struct replica_effect *items;

@@ -15,7 +15,8 @@ struct submission {
 	uint8_t *raw;
 	size_t raw_len;
 	struct app_verdict verdict; /* of its signature, from the workers to the replica */
-	view_submit_done *done;
+	bool from_peer;
+	view_submit_done *done; /* NULL: nobody asked */
 	void *ctx;
 	uint32_t next_free;
 };
@@ -153,7 +154,8 @@ static void do_tx_done(struct driver *d, const struct replica_effect *e)
 	s->next_free = d->free_submission;
 	d->free_submission = (uint32_t)e->u.tx.ticket;
 	d->submission_count--;
-	done(ctx, &outcome);
+	if (done)
+		done(ctx, &outcome);
 }
 
 static void do_apply(struct driver *d, struct apply_job *job)
@@ -176,6 +178,33 @@ static void do_committed(struct driver *d, const struct replica_effect *e)
 	}
 }
 
+/* Takes a slot and a copy of the bytes, and puts the transaction before the replica. done may be
+ * NULL. */
+static enum status submit(
+	struct driver *d, struct bytes tx, bool from_peer, view_submit_done *done, void *ctx)
+{
+	if (d->free_submission == SUBMISSIONS_MAX || d->stop_told)
+		return STATUS_BUSY;
+	uint32_t slot = d->free_submission;
+	struct submission *s = &d->submissions[slot];
+	s->raw = malloc(tx.len + 1);
+	if (!s->raw)
+		return STATUS_NO_MEMORY;
+	memcpy(s->raw, tx.data, tx.len);
+	s->raw_len = tx.len;
+	s->from_peer = from_peer;
+	s->done = done;
+	s->ctx = ctx;
+	d->free_submission = s->next_free;
+	d->submission_count++;
+	struct replica_input in = {.kind = REPLICA_TX};
+	in.u.tx.ticket = slot;
+	in.u.tx.raw = bytes_view(s->raw, s->raw_len);
+	in.u.tx.from_peer = from_peer;
+	put_input(d, &in);
+	return STATUS_OK;
+}
+
 static void do_effect(struct driver *d, const struct replica_effect *e)
 {
 	switch (e->kind) { /* lint: dispatch */
@@ -190,7 +219,18 @@ static void do_effect(struct driver *d, const struct replica_effect *e)
 		if (synced(d))
 			do_sign(d, e);
 		break;
-	case REPLICA_SEND: break; /* a chain of one has nobody to tell */
+	case REPLICA_SEND:
+		if (d->config.send && synced(d))
+			d->config.send(d->config.ctx, e->u.peer, e->bytes);
+		break;
+	case REPLICA_DROP_PEER:
+		if (d->config.drop)
+			d->config.drop(d->config.ctx, e->u.peer);
+		break;
+	case REPLICA_SUBMIT:
+		/* Full of clients' transactions: this one is somebody else's to keep. */
+		(void)submit(d, e->bytes, true, NULL, NULL);
+		break;
 	case REPLICA_VERIFY_TX: do_verify(d, e); break;
 	case REPLICA_TX_DONE: do_tx_done(d, e); break;
 	case REPLICA_APPLY:
@@ -269,6 +309,7 @@ static void on_verified(void *ctx, const struct verify_job *job)
 	in.u.tx.raw = job->raw;
 	in.u.tx.hash = job->hash;
 	in.u.tx.verdict = &s->verdict;
+	in.u.tx.from_peer = s->from_peer;
 	put_input(d, &in);
 }
 
@@ -395,25 +436,40 @@ void driver_free(struct driver *d)
 
 enum status driver_submit(struct driver *d, struct bytes tx, view_submit_done *done, void *ctx)
 {
-	if (d->free_submission == SUBMISSIONS_MAX || d->stop_told)
-		return STATUS_BUSY;
-	uint32_t slot = d->free_submission;
-	struct submission *s = &d->submissions[slot];
-	s->raw = malloc(tx.len + 1);
-	if (!s->raw)
-		return STATUS_NO_MEMORY;
-	memcpy(s->raw, tx.data, tx.len);
-	s->raw_len = tx.len;
-	s->done = done;
-	s->ctx = ctx;
-	d->free_submission = s->next_free;
-	d->submission_count++;
-	struct replica_input in = {.kind = REPLICA_TX};
-	in.u.tx.ticket = slot;
-	in.u.tx.raw = bytes_view(s->raw, s->raw_len);
+	enum status status = submit(d, tx, false, done, ctx);
+	if (status == STATUS_OK)
+		pump(d);
+	return status;
+}
+
+/* ---- what peers say ---- */
+
+static void peer_input(
+	struct driver *d, enum replica_input_kind kind, uint32_t peer, struct bytes message)
+{
+	if (d->stop_told)
+		return;
+	struct replica_input in = {.kind = kind};
+	in.u.peer.peer = peer;
+	in.u.peer.message = message;
 	put_input(d, &in);
 	pump(d);
-	return STATUS_OK;
+}
+
+void driver_peer_up(struct driver *d, uint32_t peer)
+{
+	peer_input(d, REPLICA_PEER_UP, peer, bytes_view(NULL, 0));
+}
+
+void driver_peer_down(struct driver *d, uint32_t peer)
+{
+	peer_input(d, REPLICA_PEER_DOWN, peer, bytes_view(NULL, 0));
+}
+
+void driver_peer_message(struct driver *d, uint32_t peer, struct bytes message)
+{
+	CHECK(!d->pumping); /* the bytes must live until their turn */
+	peer_input(d, REPLICA_MESSAGE, peer, message);
 }
 
 enum status driver_wait(struct driver *d, const struct hash32 *hash, uint64_t deadline_ms,

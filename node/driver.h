@@ -20,6 +20,10 @@ struct driver_config {
 	struct validator_secret secret;
 	unsigned verify_threads;
 	bool clock_unchecked;
+	/* To a peer, or to REPLICA_EVERYONE; and ending a link for good reason. NULL: a chain of
+	 * one. Neither may call back into the driver but driver_peer_down. */
+	void (*send)(void *ctx, uint32_t peer, struct bytes message);
+	void (*drop)(void *ctx, uint32_t peer);
 	/* The validator had to stop: the process should end. */
 	void (*stopped)(void *ctx, const char *why);
 	void *ctx;
@@ -34,6 +38,12 @@ void driver_free(struct driver *d);
  * driver_free. STATUS_BUSY: SUBMISSIONS_MAX are under way. */
 MUST_USE enum status driver_submit(
 	struct driver *d, struct bytes tx, view_submit_done *done, void *ctx);
+
+/* Links to peers, numbered below PEERS_MAX by whoever keeps them. A message's bytes are borrowed
+ * for the call. */
+void driver_peer_up(struct driver *d, uint32_t peer);
+void driver_peer_down(struct driver *d, uint32_t peer);
+void driver_peer_message(struct driver *d, uint32_t peer, struct bytes message);
 
 /* done when the transaction is in a committed block, or with height 0 at deadline_ms of the steady
  * clock. STATUS_BUSY: WAITS_MAX are waiting. */

@@ -272,8 +272,8 @@ static void send_proposal(
 	say_proposal(r, REPLICA_EVERYONE, proposal, out);
 	const struct candidate *c = replica_candidate(r, &proposal->block_id);
 	for (uint32_t i = 0; c && i < c->parts.total; i++)
-		say_part(r, REPLICA_EVERYONE, proposal->height, proposal->round, &c->id, &c->parts, i,
-			out);
+		say_part(r, REPLICA_EVERYONE, proposal->height, proposal->round, &c->id, &c->parts,
+			i, out);
 }
 
 void engine_effects(struct replica *r, const struct consensus_effects *effects,
@@ -303,8 +303,7 @@ void engine_effects(struct replica *r, const struct consensus_effects *effects,
 			replica_stop(r, "more than 2/3 decided a block that is invalid here",
 				STATUS_CORRUPT);
 			break;
-		case EFFECT_NEED_BLOCK:
-			break; /* the next status asks for its parts */
+		case EFFECT_NEED_BLOCK: break; /* the next status asks for its parts */
 		}
 	}
 }

@@ -1,6 +1,7 @@
-/* gossip: how validators come to know the same things. What a node says itself goes to everybody at once; what got lost is repaired by
- * status: each says now and then where it stands, and who has more sends exactly what is missing. Who is behind by whole heights asks
- * one peer at a time for a block, and gets that height's votes and parts: the core then decides it as it would have. */
+/* gossip: how validators come to know the same things. What a node says itself goes to everybody at
+ * once; what got lost is repaired by status: each says now and then where it stands, and who has
+ * more sends exactly what is missing. Who is behind by whole heights asks one peer at a time for a
+ * block, and gets that height's votes and parts: the core then decides it as it would have. */
 #include <string.h>
 
 #include "chain/blocks.h"
@@ -124,7 +125,8 @@ static void repair_round(struct repair *p, int32_t number, ProtobufCBinaryData p
 	repair_votes(p, &round->precommits, precommits);
 }
 
-static void repair_block(struct repair *p, int32_t number, bool has_proposal, ProtobufCBinaryData has)
+static void repair_block(
+	struct repair *p, int32_t number, bool has_proposal, ProtobufCBinaryData has)
 {
 	static const ProtobufCBinaryData none;
 	const struct round_state *round = round_of(p->r, number);
@@ -148,8 +150,8 @@ static void repair_block(struct repair *p, int32_t number, bool has_proposal, Pr
 	}
 }
 
-static void repair(struct replica *r, uint32_t peer, const Pb__NodeStatus *status,
-	struct replica_effects *out)
+static void repair(
+	struct replica *r, uint32_t peer, const Pb__NodeStatus *status, struct replica_effects *out)
 {
 	static const ProtobufCBinaryData none;
 	struct repair p = {r, peer, REPAIR_MESSAGES_MAX, out};
@@ -209,8 +211,8 @@ static void answer_votes(struct replica *r, uint32_t peer, const Pb__Commit *com
 		say_vote(r, peer, &votes[i], out);
 }
 
-static enum status answer_block(struct replica *r, uint32_t peer, int64_t height, struct arena *arena,
-	struct buf *raw, struct replica_effects *out)
+static enum status answer_block(struct replica *r, uint32_t peer, int64_t height,
+	struct arena *arena, struct buf *raw, struct replica_effects *out)
 {
 	const Pb__Commit *commit;
 	const Pb__ValidatorSet *set_pb;
@@ -238,8 +240,8 @@ static enum status answer_block(struct replica *r, uint32_t peer, int64_t height
 	return STATUS_OK;
 }
 
-void gossip_on_request(
-	struct replica *r, uint32_t peer, const Pb__BlockRequest *request, struct replica_effects *out)
+void gossip_on_request(struct replica *r, uint32_t peer, const Pb__BlockRequest *request,
+	struct replica_effects *out)
 {
 	if (request->height < r->head.base_height || request->height > r->head.height)
 		return;

@@ -57,7 +57,8 @@ struct replica {
 	size_t last_block_txs;
 	bool replaying;
 	struct replica_peer peers[PEERS_MAX];
-	/* Messages of the height after ours, as u32be peer, u32be length, bytes: said again when it begins. */
+	/* Messages of the height after ours, as u32be peer, u32be length, bytes: said again when it
+	 * begins. */
 	struct buf early;
 	int64_t early_height;
 	int64_t status_height; /* last said to everybody */
@@ -89,8 +90,8 @@ void engine_signed(struct replica *r, const struct replica_input *in, struct rep
 void engine_applied(struct replica *r, struct apply_job *take, struct replica_now now,
 	struct replica_effects *out);
 /* The votes that a commit of this set is made of; 0: it doesn't fit the set. */
-size_t commit_votes(
-	struct vote votes[VALIDATORS_MAX], const Pb__Commit *commit, const struct validator_set *set);
+size_t commit_votes(struct vote votes[VALIDATORS_MAX], const Pb__Commit *commit,
+	const struct validator_set *set);
 /* The commit of the tally, in the arena; NULL: exhausted. */
 Pb__Commit *engine_commit(
 	const struct tally *tally, const struct block_id *block, struct arena *arena);

@@ -3,7 +3,8 @@
 #include "chain/format/proof.h"
 #include "chain/format/wire.h"
 
-void say(struct replica *r, uint32_t to, const Pb__PeerMessage *message, struct replica_effects *out)
+void say(
+	struct replica *r, uint32_t to, const Pb__PeerMessage *message, struct replica_effects *out)
 {
 	struct replica_effect *e = replica_effect(out, REPLICA_SEND);
 	e->u.peer = to;
@@ -12,8 +13,8 @@ void say(struct replica *r, uint32_t to, const Pb__PeerMessage *message, struct 
 	e->bytes.len = r->scratch.len - e->bytes_at;
 }
 
-void say_proposal(
-	struct replica *r, uint32_t to, const struct proposal *proposal, struct replica_effects *out)
+void say_proposal(struct replica *r, uint32_t to, const struct proposal *proposal,
+	struct replica_effects *out)
 {
 	struct proposal_message p;
 	proposal_message_init(&p, proposal);
@@ -35,8 +36,9 @@ void say_vote(struct replica *r, uint32_t to, const struct vote *vote, struct re
 	say(r, to, &message, out);
 }
 
-void say_part(struct replica *r, uint32_t to, int64_t height, int32_t round, const struct block_id *id,
-	const struct part_set *parts, uint32_t index, struct replica_effects *out)
+void say_part(struct replica *r, uint32_t to, int64_t height, int32_t round,
+	const struct block_id *id, const struct part_set *parts, uint32_t index,
+	struct replica_effects *out)
 {
 	enum { PROOF_ARENA_BYTES_MAX = 16 * 1024 };
 	struct arena arena;

@@ -1,16 +1,19 @@
-/* messages: what a replica says to its peers, packed into the bytes of a SEND effect. to: a peer's number, or REPLICA_EVERYONE. */
+/* messages: what a replica says to its peers, packed into the bytes of a SEND effect. to: a peer's
+ * number, or REPLICA_EVERYONE. */
 #ifndef REPLICA_MESSAGES_H
 #define REPLICA_MESSAGES_H
 
 #include "chain/proto/peer.pb-c.h"
 #include "replica/inside.h"
 
-void say(struct replica *r, uint32_t to, const Pb__PeerMessage *message, struct replica_effects *out);
-void say_proposal(
-	struct replica *r, uint32_t to, const struct proposal *proposal, struct replica_effects *out);
+void say(struct replica *r, uint32_t to, const Pb__PeerMessage *message,
+	struct replica_effects *out);
+void say_proposal(struct replica *r, uint32_t to, const struct proposal *proposal,
+	struct replica_effects *out);
 void say_vote(struct replica *r, uint32_t to, const struct vote *vote, struct replica_effects *out);
-void say_part(struct replica *r, uint32_t to, int64_t height, int32_t round, const struct block_id *id,
-	const struct part_set *parts, uint32_t index, struct replica_effects *out);
+void say_part(struct replica *r, uint32_t to, int64_t height, int32_t round,
+	const struct block_id *id, const struct part_set *parts, uint32_t index,
+	struct replica_effects *out);
 void say_request(struct replica *r, uint32_t to, int64_t height, struct replica_effects *out);
 void say_transaction(struct replica *r, struct bytes tx, struct replica_effects *out);
 

@@ -82,7 +82,8 @@ static const char *block_complete(
 		replica_stop(r, "a peer's block", status);
 		return NULL;
 	}
-	/* Its proposer's fault, not that of whoever passed the parts on: nobody honest will vote for it. */
+	/* Its proposer's fault, not that of whoever passed the parts on: nobody honest will vote
+	 * for it. */
 	if (!c || !block_id_equal(&c->id, &id)) {
 		log_event(r->config.log, LOG_UNUSUAL, "block_refused height=%lld fault=\"%s\"",
 			(long long)r->core.height, c ? "id" : fault);
@@ -161,7 +162,8 @@ static void forget_early(struct replica *r)
 		r->peers[i].early_bytes = 0;
 }
 
-/* Others may have committed a moment before us. What doesn't fit is said again when a status asks. */
+/* Others may have committed a moment before us. What doesn't fit is said again when a status asks.
+ */
 static void keep_early(struct replica *r, uint32_t peer, struct bytes message)
 {
 	if (r->early_height != r->core.height + 1) {
@@ -198,7 +200,8 @@ void peers_run_early(struct replica *r, struct replica_now now, struct replica_e
 
 /* ---- one message ---- */
 
-static void submit(struct replica *r, const Pb__Transaction *transaction, struct replica_effects *out)
+static void submit(
+	struct replica *r, const Pb__Transaction *transaction, struct replica_effects *out)
 {
 	struct replica_effect *e = replica_effect(out, REPLICA_SUBMIT);
 	e->bytes_at = r->scratch.len;
@@ -248,8 +251,8 @@ void peers_message(struct replica *r, uint32_t peer, struct bytes message, struc
 	arena_fini(&arena);
 	if (!fault)
 		return;
-	log_event(r->config.log, LOG_UNUSUAL, "peer_misbehaves peer=%u height=%lld fault=\"%s\"", peer,
-		(long long)r->core.height, fault);
+	log_event(r->config.log, LOG_UNUSUAL, "peer_misbehaves peer=%u height=%lld fault=\"%s\"",
+		peer, (long long)r->core.height, fault);
 	replica_effect(out, REPLICA_DROP_PEER)->u.peer = peer;
 }
 

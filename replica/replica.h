@@ -31,9 +31,9 @@ enum replica_input_kind {
 	REPLICA_TX_VERIFIED, /* answers REPLICA_VERIFY_TX */
 	REPLICA_PEER_UP,     /* an authenticated link to a peer is open */
 	REPLICA_PEER_DOWN,
-	REPLICA_MESSAGE,     /* bytes of an authenticated peer */
-	REPLICA_SIGNED,      /* answers REPLICA_SIGN, in order */
-	REPLICA_APPLIED      /* answers REPLICA_APPLY, in order; takes the job */
+	REPLICA_MESSAGE, /* bytes of an authenticated peer */
+	REPLICA_SIGNED,  /* answers REPLICA_SIGN, in order */
+	REPLICA_APPLIED  /* answers REPLICA_APPLY, in order; takes the job */
 };
 
 struct replica_input {
@@ -46,7 +46,7 @@ struct replica_input {
 			struct hash32 hash; /* TX_VERIFIED: as VERIFY_TX gave it */
 			const struct app_verdict
 				*verdict; /* TX_VERIFIED: app.verify's; code 0 is good */
-			bool from_peer; /* both: it came by REPLICA_SUBMIT and goes no further */
+			bool from_peer;   /* both: it came by REPLICA_SUBMIT and goes no further */
 		} tx;
 		struct {
 			uint32_t peer; /* below PEERS_MAX; the driver's number of it */
@@ -68,7 +68,8 @@ enum replica_effect_kind {
 	REPLICA_LOG_RESET, /* the height is in the store: the log begins anew */
 	REPLICA_SIGN,      /* ask the fence; write and sync its record; sign; REPLICA_SIGNED */
 	REPLICA_SEND,      /* these bytes to a peer, or to REPLICA_EVERYONE */
-	REPLICA_DROP_PEER, /* it misbehaved, provably: end the link and don't take it back at once */
+	REPLICA_DROP_PEER, /* it misbehaved, provably: end the link and don't take it back at once
+			    */
 	REPLICA_SUBMIT,    /* a peer's transaction: REPLICA_TX with from_peer, and nobody to tell */
 	REPLICA_VERIFY_TX, /* app.verify on the ticket's bytes in any thread; REPLICA_TX_VERIFIED */
 	REPLICA_TX_DONE,   /* the ticket's admission ended */
@@ -78,10 +79,11 @@ enum replica_effect_kind {
 
 struct replica_effect {
 	enum replica_effect_kind kind;
-	struct bytes bytes; /* LOG, SEND, SUBMIT; SIGN: the sign bytes. Until the next replica_step */
-	size_t bytes_at;    /* replica's own: where they start in its scratch memory */
+	struct bytes
+		bytes;   /* LOG, SEND, SUBMIT; SIGN: the sign bytes. Until the next replica_step */
+	size_t bytes_at; /* replica's own: where they start in its scratch memory */
 	union {
-		uint32_t peer; /* SEND, DROP_PEER */
+		uint32_t peer;             /* SEND, DROP_PEER */
 		struct fence_record fence; /* SIGN; counter and log_bytes are the driver's */
 		struct {
 			uint64_t ticket;

@@ -124,7 +124,7 @@ second_job() {
 	if model=$(ollama_models | head -n 1) && [ -n "$model" ]; then
 		run_job "job 2: inference by $model of the Ollama at $ollama_url" \
 			inference --prompt "What is machine learning? One sentence." --model "$model" --price 0.2aitbc
-		sed -n 's/^Result  */   /p' "$work_dir/submit.txt"
+		sed -n '/^Result hash/d; s/^Result  */   /p' "$work_dir/submit.txt"
 		check "the model answered" grep -q '^Result  *[^ ]' "$work_dir/submit.txt"
 		return
 	fi

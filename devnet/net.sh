@@ -146,7 +146,8 @@ devnet_describe() {
 
 # The lines a user puts before his own aitbc commands.
 devnet_hints() {
-	say "  export AITBC_RPC=$rpc_url AITBC_COORDINATOR=$rest_url AITBC_HOME=$net_dir PATH=$bin_dir:\$PATH"
+	say "  export AITBC_RPC=$rpc_url AITBC_COORDINATOR=$rest_url AITBC_HOME=$net_dir \\"
+	say "    AITBC_API_KEY=$(json_get client_key <"$home_dir/coordinator/devnet-keys.json") PATH=$bin_dir:\$PATH"
 }
 
 # Names of the models that an Ollama has, one a line; fails when none answers or it has none.

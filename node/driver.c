@@ -14,6 +14,7 @@ enum { INPUTS_START = 1024 };
 struct submission {
 	uint8_t *raw;
 	size_t raw_len;
+	struct hash32 hash;         /* once the replica has considered it */
 	struct app_verdict verdict; /* of its signature, from the workers to the replica */
 	bool from_peer;
 	view_submit_done *done; /* NULL: nobody asked */
@@ -118,11 +119,12 @@ static void do_sign(struct driver *d, const struct replica_effect *e)
 
 static void do_verify(struct driver *d, const struct replica_effect *e)
 {
-	const struct submission *s = &d->submissions[e->u.tx.ticket];
+	struct submission *s = &d->submissions[e->u.tx.ticket];
+	s->hash = e->u.tx.hash;
 	struct verify_job job = {
 		.ticket = e->u.tx.ticket,
 		.raw = bytes_view(s->raw, s->raw_len),
-		.hash = e->u.tx.hash,
+		.verdict = &s->verdict,
 	};
 	CHECK(workers_verify(d->workers, &job) == STATUS_OK); /* SUBMISSIONS_MAX bounds them */
 }
@@ -302,12 +304,11 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void on_verified(void *ctx, const struct verify_job *job)
 {
 	struct driver *d = ctx;
-	struct submission *s = &d->submissions[job->ticket];
-	s->verdict = job->verdict;
+	const struct submission *s = &d->submissions[job->ticket];
 	struct replica_input in = {.kind = REPLICA_TX_VERIFIED};
 	in.u.tx.ticket = job->ticket;
 	in.u.tx.raw = job->raw;
-	in.u.tx.hash = job->hash;
+	in.u.tx.hash = s->hash;
 	in.u.tx.verdict = &s->verdict;
 	in.u.tx.from_peer = s->from_peer;
 	put_input(d, &in);

@@ -4,6 +4,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/keys_inside.h"
+
 /* Made and blinded by keys_start, constant afterwards, so every thread may sign with it. */
 static secp256k1_context *signing;
 
@@ -29,7 +31,7 @@ bool account_key_of(struct account_key *out, const struct account_secret *secret
 	return true;
 }
 
-static bool parse_key(secp256k1_pubkey *point, const struct account_key *key)
+bool keys_parse(secp256k1_pubkey *point, const struct account_key *key)
 {
 	return secp256k1_ec_pubkey_parse(secp256k1_context_static, point, key->b, sizeof key->b) ==
 	       1;
@@ -39,7 +41,7 @@ bool account_key_valid(const struct account_key *key)
 {
 	secp256k1_pubkey point;
 
-	return parse_key(&point, key);
+	return keys_parse(&point, key);
 }
 
 struct account_address account_address_of(const struct account_key *key)
@@ -64,20 +66,25 @@ void account_sign(struct account_signature *out, const struct account_secret *se
 	secp256k1_ecdsa_signature_serialize_compact(signing, out->b, &signature);
 }
 
-bool account_verify(const struct account_key *key, const struct hash32 *digest,
+bool keys_verify_point(const secp256k1_pubkey *point, const struct hash32 *digest,
 	const struct account_signature *signature)
 {
 	secp256k1_ecdsa_signature parsed;
-	secp256k1_pubkey point;
 
-	if (!parse_key(&point, key))
-		return false;
 	if (secp256k1_ecdsa_signature_parse_compact(
 		    secp256k1_context_static, &parsed, signature->b) != 1)
 		return false;
 	/* The library's verify refuses a high s; we must never normalise one before it. [protocol
 	 * 1] */
-	return secp256k1_ecdsa_verify(secp256k1_context_static, &parsed, digest->b, &point) == 1;
+	return secp256k1_ecdsa_verify(secp256k1_context_static, &parsed, digest->b, point) == 1;
+}
+
+bool account_verify(const struct account_key *key, const struct hash32 *digest,
+	const struct account_signature *signature)
+{
+	secp256k1_pubkey point;
+
+	return keys_parse(&point, key) && keys_verify_point(&point, digest, signature);
 }
 
 static void expand_secret(uint8_t key[crypto_sign_PUBLICKEYBYTES],

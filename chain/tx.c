@@ -124,6 +124,14 @@ bool tx_verify(const struct tx *tx, const struct hash32 *chain_tag)
 	return account_verify(&tx->key, &digest, &tx->signature);
 }
 
+bool tx_verify_cached(
+	const struct tx *tx, const struct hash32 *chain_tag, struct keys_cache *points)
+{
+	struct hash32 digest = tx_digest(chain_tag, &tx->key, tx->body_raw);
+
+	return keys_cache_verify(points, &tx->key, &digest, &tx->signature);
+}
+
 void tx_sign(struct buf *out, Pb__TxBody *body, const struct account_secret *secret,
 	const struct account_key *key, const struct hash32 *chain_tag)
 {

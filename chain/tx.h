@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
-#include "base/keys.h"
+#include "base/keys_cache.h"
 #include "base/status.h"
 #include "chain/proto/settle.pb-c.h"
 
@@ -77,6 +77,9 @@ struct hash32 tx_digest(
 uint32_t chain_hint_of(const struct hash32 *chain_tag);
 
 MUST_USE bool tx_verify(const struct tx *tx, const struct hash32 *chain_tag);
+/* The same, quicker for keys that were seen lately. */
+MUST_USE bool tx_verify_cached(
+	const struct tx *tx, const struct hash32 *chain_tag, struct keys_cache *points);
 
 /* Packs, signs and appends a whole transaction. body->chain_hint is set here. */
 void tx_sign(struct buf *out, Pb__TxBody *body, const struct account_secret *secret,

@@ -105,7 +105,7 @@ uint64_t pass_one(struct settle *settle, struct state *state, struct decoded_tx 
 		out->code = payer_fits(standing, out->tx.body, 0, log);
 	}
 	if (out->code == SETTLE_OK && !tx->verified &&
-		!tx_verify(&out->tx, &settle->config.chain_tag)) {
+		!tx_verify_cached(&out->tx, &settle->config.chain_tag, settle->points)) {
 		snprintf(log, APP_LOG_BYTES, "the signature does not verify");
 		out->code = SETTLE_BAD_SIGNATURE;
 	}
@@ -133,7 +133,8 @@ void settle_verify(void *self, struct bytes tx, struct app_verdict *out)
 	out->codespace = codespace;
 	arena_init(&arena, TX_ARENA_BYTES_MAX);
 	out->code = decode(&decoded, &arena, tx, &local, out->log);
-	if (out->code == SETTLE_OK && !tx_verify(&decoded, &settle->config.chain_tag)) {
+	if (out->code == SETTLE_OK &&
+		!tx_verify_cached(&decoded, &settle->config.chain_tag, settle->points)) {
 		out->code = SETTLE_BAD_SIGNATURE;
 		snprintf(out->log, APP_LOG_BYTES, "the signature does not verify");
 	}

@@ -34,6 +34,7 @@ struct settle {
 	struct settle_head head; /* committed */
 	struct totals totals;    /* committed */
 	struct account_cache *cache;
+	struct keys_cache *points;
 	struct tree tree;
 	struct due_queue due; /* committed */
 	struct past past;

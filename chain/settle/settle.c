@@ -31,6 +31,7 @@ static void settle_close(void *self)
 	past_fini(&settle->past);
 	tree_fini(&settle->tree);
 	account_cache_free(settle->cache);
+	keys_cache_free(settle->points);
 	arena_fini(&settle->arena);
 	arena_fini(&settle->scratch);
 	arena_fini(&settle->decoded);
@@ -69,7 +70,8 @@ static enum status settle_prepare_memory(struct settle *settle)
 	arena_init(&settle->decoded, SETTLE_DECODED_BYTES_MAX + TX_ARENA_BYTES_MAX);
 	results_init(&settle->results, &settle->arena, &settle->scratch);
 	settle->cache = account_cache_new();
-	if (!settle->cache)
+	settle->points = keys_cache_new();
+	if (!settle->cache || !settle->points)
 		return STATUS_NO_MEMORY;
 	status = state_init(
 		&settle->work, settle->store, settle->cache, &settle->arena, &settle->scratch);

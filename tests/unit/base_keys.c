@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/bech32.h"
+#include "base/endian.h"
 #include "base/hex.h"
-#include "base/keys.h"
+#include "base/keys_cache.h"
+#include "base/limits.h"
 
 static json_t *all;
 
@@ -134,6 +136,40 @@ static void a_signature_holds_for_its_digest_and_key_alone(void **state)
 }
 
 /* The same signature with s replaced by order - s verifies as plain ECDSA; we must refuse it. */
+static void a_cached_key_verifies_what_a_parsed_one_does(void **state)
+{
+	enum { KEYS = KEYS_CACHED_MAX / 16, ROUNDS = 3 };
+	struct keys_cache *cache = keys_cache_new();
+	struct account_secret secret = secret_of(3);
+	struct hash32 digest = sha256(bytes_of_text("digest")), other = sha256(hash_view(&digest));
+	struct account_key nothing = {{0}}, off = {{2}};
+	struct account_signature signature;
+
+	(void)state;
+	assert_non_null(cache);
+	account_sign(&signature, &secret, &digest);
+	assert_false(keys_cache_verify(cache, &nothing, &digest, &signature));
+	for (uint32_t i = 0; i < KEYS; i++) {
+		struct account_key key;
+
+		put_u32be(secret.b, i);
+		assert_true(account_key_of(&key, &secret));
+		account_sign(&signature, &secret, &digest);
+		for (size_t round = 0; round < ROUNDS; round++) {
+			assert_true(keys_cache_verify(cache, &key, &digest, &signature));
+			assert_false(keys_cache_verify(cache, &key, &other, &signature));
+		}
+		key.b[0] ^= 1; /* the other point of this x */
+		assert_false(keys_cache_verify(cache, &key, &digest, &signature));
+		assert_false(keys_cache_verify(cache, &key, &digest, &signature));
+	}
+	memset(off.b + 1, 0xff, sizeof off.b - 1);
+	assert_false(keys_cache_verify(cache, &off, &digest, &signature));
+	assert_false(keys_cache_verify(cache, &off, &digest, &signature));
+	assert_false(keys_cache_verify(cache, &nothing, &digest, &signature));
+	keys_cache_free(cache);
+}
+
 static void a_high_s_is_refused(void **state)
 {
 	static const uint8_t order[32] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -259,6 +295,7 @@ int main(void)
 		cmocka_unit_test(a_secret_outside_the_group_is_refused),
 		cmocka_unit_test(a_key_off_the_curve_is_refused),
 		cmocka_unit_test(a_signature_holds_for_its_digest_and_key_alone),
+		cmocka_unit_test(a_cached_key_verifies_what_a_parsed_one_does),
 		cmocka_unit_test(a_high_s_is_refused),
 		cmocka_unit_test(a_validators_signature_holds_for_its_message_alone),
 		cmocka_unit_test(an_address_has_its_text_and_no_other),

@@ -2,8 +2,10 @@
  * The app writes only at commit, into the block's own batch, and holds its own height; it can be
  * replayed from any height up to the store's. Everything it answers is a function of its state and
  * the arguments: no clock, no randomness, no I/O but reads of the store it was opened on. Threads:
- * verify may run in any thread; check and query read the last committed state; prepare, process,
- * finalize and commit belong to one thread (the apply worker) and never overlap. */
+ * verify may run in any thread; prepare, process, finalize and commit belong to one thread (the
+ * apply worker) and never overlap; check, account, query and next_wake_ms read the last committed
+ * state, from another thread beside them; committed, which moves that state, runs on that other
+ * thread while none of the apply worker's calls is under way. */
 #ifndef CHAIN_APP_H
 #define CHAIN_APP_H
 
@@ -161,8 +163,8 @@ struct app_vtable {
 	/* Executes on the working state. Called again for another block of the same height, it
 	 * starts over. */
 	enum status (*finalize)(void *self, const struct app_block *block, struct app_result *out);
-	/* Puts what finalize changed into the batch; committed() follows when the batch is durable.
-	 */
+	/* Puts what finalize changed into the batch; committed() follows when the batch is durable,
+	 * and before any other call of the apply worker. */
 	enum status (*commit)(void *self, struct store_batch *batch);
 	void (*committed)(void *self);
 	enum status (*query)(void *self, const struct app_query *query, struct app_answer *out);

@@ -2,7 +2,8 @@
  * Two adapters, store_mem (tests, simulator) and store_rocks (the only file that sees RocksDB),
  * hold to one contract suite. Keys sort as bytes_compare. A batch is all or nothing, also across
  * families and crashes. Reads through a snapshot never see later writes; snapshots and iterators
- * must be freed before the store. One thread writes; any thread may read through its own snapshot.
+ * must be freed before the store. Any thread may write, and read
+ * through its own snapshot; batches of two writers land one after the other, each whole.
  * Errors: STATUS_NOT_FOUND is an answer; STATUS_CORRUPT a checksum that failed; STATUS_DISK_FULL
  * and STATUS_IO on a write mean nothing of it is durable and the store must not be written again.
  */

@@ -35,9 +35,11 @@ struct rocks {
 	rocksdb_readoptions_t *read_newest;
 	rocksdb_writeoptions_t *write_synced;
 	rocksdb_writeoptions_t *write_unsynced;
-	rocksdb_writebatch_t *batch; /* the one writer's */
-	enum status write_status;    /* of the first write that failed */
-	atomic_size_t readers;       /* live snapshots and iterators */
+	/* One that nobody fills just now, or NULL: the chain and the coordinator write from threads
+	 * of their own. */
+	_Atomic(rocksdb_writebatch_t *) batch;
+	atomic_int write_status; /* enum status: of a write that failed, for ever */
+	atomic_size_t readers;   /* live snapshots and iterators */
 };
 
 struct store_snapshot {
@@ -214,27 +216,37 @@ static void rocks_iterator_free(struct store_iterator *it)
 static enum status rocks_write(void *self, const struct store_batch *batch, bool sync)
 {
 	struct rocks *rocks = self;
+	rocksdb_writebatch_t *filled, *left;
 	struct store_op op;
+	enum status status = (enum status)atomic_load(&rocks->write_status);
 	char *error = NULL;
 	size_t at = 0;
 
-	if (rocks->write_status != STATUS_OK)
-		return rocks->write_status;
+	if (status != STATUS_OK)
+		return status;
+	filled = atomic_exchange(&rocks->batch, NULL);
+	if (!filled)
+		filled = rocksdb_writebatch_create();
 	while (store_batch_next(batch, &at, &op)) {
 		rocksdb_column_family_handle_t *family = rocks->families[op.family];
 
 		if (op.is_put)
-			rocksdb_writebatch_put_cf(rocks->batch, family, (const char *)op.key.data,
+			rocksdb_writebatch_put_cf(filled, family, (const char *)op.key.data,
 				op.key.len, (const char *)op.value.data, op.value.len);
 		else
 			rocksdb_writebatch_delete_cf(
-				rocks->batch, family, (const char *)op.key.data, op.key.len);
+				filled, family, (const char *)op.key.data, op.key.len);
 	}
-	rocksdb_write(rocks->db, sync ? rocks->write_synced : rocks->write_unsynced, rocks->batch,
-		&error);
-	rocksdb_writebatch_clear(rocks->batch);
-	rocks->write_status = status_take(error);
-	return rocks->write_status;
+	rocksdb_write(
+		rocks->db, sync ? rocks->write_synced : rocks->write_unsynced, filled, &error);
+	rocksdb_writebatch_clear(filled);
+	left = atomic_exchange(&rocks->batch, filled);
+	if (left)
+		rocksdb_writebatch_destroy(left);
+	status = status_take(error);
+	if (status != STATUS_OK)
+		atomic_store(&rocks->write_status, status);
+	return status;
 }
 
 /* Iterators and snapshots are gone (the port's rule); then families, then the database: the library
@@ -253,7 +265,7 @@ static void rocks_close(void *self)
 	rocksdb_readoptions_destroy(rocks->read_newest);
 	rocksdb_writeoptions_destroy(rocks->write_synced);
 	rocksdb_writeoptions_destroy(rocks->write_unsynced);
-	rocksdb_writebatch_destroy(rocks->batch);
+	rocksdb_writebatch_destroy(atomic_load(&rocks->batch));
 	free(rocks);
 }
 
@@ -445,7 +457,7 @@ enum status store_rocks_open(struct store *out, const char *dir, char fault[256]
 	rocks->write_synced = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(rocks->write_synced, 1);
 	rocks->write_unsynced = rocksdb_writeoptions_create();
-	rocks->batch = rocksdb_writebatch_create();
+	atomic_init(&rocks->batch, rocksdb_writebatch_create());
 	error = open_all(rocks, dir);
 	if (error) {
 		status = status_of(error);

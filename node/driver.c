@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/applier.h"
 #include "node/clock.h"
 #include "node/waits.h"
 #include "node/workers.h"
@@ -28,6 +29,7 @@ struct driver {
 	struct disk disk;
 	bool sync_wanted; /* a barrier stands before the next deed that others can see */
 	struct workers *workers;
+	struct applier *applier;
 	struct event *tick;
 	uint64_t tick_ms;             /* armed for; UINT64_MAX: not armed */
 	struct replica_input *inputs; /* a ring */
@@ -160,14 +162,6 @@ static void do_tx_done(struct driver *d, const struct replica_effect *e)
 		done(ctx, &outcome);
 }
 
-static void do_apply(struct driver *d, struct apply_job *job)
-{
-	apply_run(job);
-	struct replica_input answer = {.kind = REPLICA_APPLIED};
-	answer.u.job = job;
-	put_input(d, &answer);
-}
-
 static void do_committed(struct driver *d, const struct replica_effect *e)
 {
 	d->counts.blocks++;
@@ -237,7 +231,7 @@ static void do_effect(struct driver *d, const struct replica_effect *e)
 	case REPLICA_TX_DONE: do_tx_done(d, e); break;
 	case REPLICA_APPLY:
 		if (e->u.job->kind != APPLY_WRITE || synced(d))
-			do_apply(d, e->u.job);
+			applier_run(d->applier, e->u.job);
 		break;
 	case REPLICA_COMMITTED: do_committed(d, e); break;
 	}
@@ -319,6 +313,15 @@ static void on_verified_all(void *ctx)
 	pump(ctx);
 }
 
+static void on_applied(void *ctx, struct apply_job *job)
+{
+	struct driver *d = ctx;
+	struct replica_input in = {.kind = REPLICA_APPLIED};
+	in.u.job = job;
+	put_input(d, &in);
+	pump(d);
+}
+
 /* ---- life ---- */
 
 /* With one validator nobody else can say what time it is: a clock that disagrees with the chain
@@ -379,6 +382,8 @@ static enum status start(struct driver *d, char fault[NODE_FAULT_BYTES])
 		d->submissions[i].next_free = i + 1;
 	status = workers_new(&d->workers, config->loop, &d->config.replica.app,
 		config->verify_threads, on_verified, on_verified_all, d);
+	if (status == STATUS_OK)
+		status = applier_new(&d->applier, config->loop, on_applied, d);
 	if (status != STATUS_OK)
 		return status;
 	status = recover(d, fault);
@@ -415,6 +420,7 @@ void driver_free(struct driver *d)
 	if (!d)
 		return;
 	workers_free(d->workers);
+	applier_free(d->applier); /* before what its jobs read */
 	while (d->input_count > 0) {
 		struct replica_input in = take_input(d);
 		if (in.kind == REPLICA_APPLIED)

@@ -116,8 +116,6 @@ static void run_write(struct apply_job *job)
 		fail(job, status, "filling the block's batch");
 	else if ((status = store_write(job->store, &batch, true)) != STATUS_OK)
 		fail(job, status, "writing the block");
-	else
-		job->app.vtable->committed(job->app.self);
 	store_batch_fini(&batch);
 }
 

@@ -1,7 +1,8 @@
 /* apply: the work on the app's state, as jobs that exactly one thread runs in the order they were
  * asked: drop from a plan what would make it invalid, judge a block, execute it, write it. A job
  * holds all it needs and all it answers; replica makes and frees it, a driver only runs it
- * (apply_run) and hands it back. */
+ * (apply_run) and hands it back. It may run beside replica_step: what both read, neither changes;
+ * the app adopts a written block (app.committed) in replica's turn, when no job is under way. */
 #ifndef REPLICA_APPLY_H
 #define REPLICA_APPLY_H
 
@@ -32,6 +33,7 @@ struct apply_job {
 	struct app_result result;        /* EXECUTE: the app's, until its next finalize */
 	const Pb__Commit *seen_commit;   /* WRITE: in the arena */
 	struct apply_job *executed;      /* WRITE: the EXECUTE job of the same block; owned */
+	struct apply_job *next;          /* the driver's, while the job is with it */
 	enum status status;              /* the world failed: the validator must stop */
 	const char *fault;               /* what failed, for the log */
 };

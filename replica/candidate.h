@@ -19,6 +19,7 @@ struct candidate {
 	struct app_tx *txs; /* views into parts' bytes */
 	struct hash32 *tx_hashes;
 	size_t tx_count;
+	size_t jobs; /* of apply that read it just now: it must stay */
 };
 
 /* From complete parts, which it takes (also on refusal). *candidate NULL: refused, and *fault says

@@ -78,7 +78,7 @@ static void checked(
 }
 
 static struct apply_job *block_job(
-	struct replica *r, enum apply_kind kind, const struct candidate *c, int32_t round)
+	struct replica *r, enum apply_kind kind, struct candidate *c, int32_t round)
 {
 	struct apply_job *job = apply_job_new(kind, &r->config.app, r->config.store);
 	if (!job)
@@ -86,6 +86,7 @@ static struct apply_job *block_job(
 	job->height = r->core.height;
 	job->round = round;
 	job->candidate = c;
+	c->jobs++;
 	job->head = r->head;
 	replica_app_block(r, &job->block, c);
 	return job;
@@ -250,7 +251,7 @@ static void commit(struct replica *r, const struct consensus_effect *e, struct r
 		job->seen_commit = engine_commit(tally, &e->block, &job->arena);
 	}
 	if (job && !job->seen_commit) {
-		apply_job_free(job);
+		apply_job_free(job); /* replica_apply stops us: the block needs no job more */
 		job = NULL;
 	}
 	replica_apply(r, job, out);
@@ -406,6 +407,8 @@ static void written(struct replica *r, struct apply_job *job, struct replica_now
 {
 	const struct candidate *c = job->candidate;
 	const struct app_result *result = &job->executed->result;
+	/* Here and not in the job: what check and query read moves on their own thread. */
+	r->config.app.vtable->committed(r->config.app.self);
 	r->last_block_txs = c->tx_count;
 	r->last_block_empty =
 		c->tx_count == 0 && hash_equal(&r->head.app_hash, &job->head.app_hash);
@@ -442,6 +445,12 @@ void engine_applied(struct replica *r, struct apply_job *take, struct replica_no
 		replica_stop(r, take->fault, take->status);
 		apply_job_free(take);
 		return;
+	}
+	if (take->candidate) {
+		struct candidate *c = replica_candidate(r, &take->candidate->id);
+		CHECK(c == take->candidate);
+		CHECK(c->jobs > 0);
+		c->jobs--;
 	}
 	struct consensus_input in = {.kind = IN_EXECUTED, .now = now.wall};
 	switch (take->kind) {

@@ -206,7 +206,7 @@ static struct candidate **free_place(struct replica *r)
 			return &r->candidates[i];
 	}
 	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
-		bool known = false;
+		bool known = r->candidates[i]->jobs > 0;
 		for (size_t k = 0; k < BLOCKS_KEPT && !known; k++)
 			known = r->core.blocks[k].used &&
 				block_id_equal(&r->core.blocks[k].id, &r->candidates[i]->id);

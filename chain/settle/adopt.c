@@ -97,12 +97,10 @@ void work_adopt(struct settle *settle)
 	for (const struct state_entry *entry = settle->work.newest; entry; entry = entry->older) {
 		struct account_address address;
 
-		if (!state_entry_changed(entry))
-			continue;
-		if (entry->key.data[0] == 'a') {
+		if (entry->key.data[0] == 'a' && entry->exists) {
 			memcpy(address.b, entry->key.data + 1, sizeof address.b);
 			account_cache_put(settle->cache, &address, &entry->value.account);
-		} else if (entry->key.data[0] == 'j') {
+		} else if (entry->key.data[0] == 'j' && state_entry_changed(entry)) {
 			adopt_job(settle, entry);
 		}
 	}

@@ -141,15 +141,19 @@ void settle_verify(void *self, struct bytes tx, struct app_verdict *out)
 	arena_fini(&arena);
 }
 
-/* From the store, not from the cache, which belongs to the thread that runs blocks. */
 static enum status committed_account(
-	struct settle *settle, struct account *out, const struct account_address *address)
+	const struct settle *settle, struct account *out, const struct account_address *address)
 {
+	const struct account *cached = account_cache_find(settle->cache, address);
 	struct state_key key = state_key_account(address);
 	struct buf packed = {0};
-	enum status status =
-		store_get(settle->store, NULL, STORE_STATE, state_key_view(&key), &packed);
+	enum status status;
 
+	if (cached) {
+		*out = *cached;
+		return STATUS_OK;
+	}
+	status = store_get(settle->store, NULL, STORE_STATE, state_key_view(&key), &packed);
 	if (status == STATUS_OK && !account_unpack(out, buf_view(&packed)))
 		status = STATUS_CORRUPT;
 	buf_fini(&packed);

@@ -45,9 +45,30 @@ void past_keep(struct past *past, const struct state *work)
 	past->complete = buf_ok(&past->values);
 }
 
+/* The record's value at the tip. A block may stand in the store that isn't adopted yet; what it
+ * replaced is then still in work, which nobody changes before it is. */
+static enum status value_at_tip(const struct settle *settle, const struct store_snapshot *snapshot,
+	struct buf *out, struct bytes key, const struct hash32 *path)
+{
+	uint8_t scratch[ACCOUNT_BYTES_MAX];
+	const struct state_entry *entry;
+	struct settle_head stored;
+	enum status status = settle_head_get(settle->store, snapshot, &stored);
+
+	if (status != STATUS_OK)
+		return status;
+	entry = stored.height > settle->head.height ? state_find_path(&settle->work, path) : NULL;
+	if (!entry || !state_entry_changed(entry))
+		return store_get(settle->store, snapshot, STORE_STATE, key, out);
+	if (!entry->exists_before)
+		return STATUS_NOT_FOUND;
+	buf_append_view(out, state_entry_before(entry, scratch));
+	return STATUS_OK;
+}
+
 /* The record's value in this version, appended. */
-static enum status value_then(struct settle *settle, struct buf *out, enum tree_version version,
-	struct bytes key, const struct hash32 *path)
+static enum status value_then(const struct settle *settle, const struct store_snapshot *snapshot,
+	struct buf *out, enum tree_version version, struct bytes key, const struct hash32 *path)
 {
 	for (size_t i = 0; version == TREE_BEFORE && i < settle->past.count; i++) {
 		const struct past_row *row = &settle->past.rows[i];
@@ -59,7 +80,7 @@ static enum status value_then(struct settle *settle, struct buf *out, enum tree_
 		buf_append(out, settle->past.values.data + row->at, row->len);
 		return STATUS_OK;
 	}
-	return store_get(settle->store, NULL, STORE_STATE, key, out);
+	return value_at_tip(settle, snapshot, out, key, path);
 }
 
 static ProtobufCBinaryData field(const void *data, size_t len)
@@ -155,8 +176,8 @@ static void refuse(struct app_answer *out, const char *log)
 	snprintf(out->verdict.log, APP_LOG_BYTES, "%s", log);
 }
 
-enum status prove_record(
-	struct settle *settle, const struct app_query *query, struct app_answer *out)
+enum status prove_record(const struct settle *settle, const struct store_snapshot *snapshot,
+	const struct app_query *query, struct app_answer *out)
 {
 	struct hash32 path = sha256(query->data);
 	struct tree_path *way;
@@ -175,7 +196,7 @@ enum status prove_record(
 	else if (way->depth > PROOF_DEPTH_MAX)
 		refuse(out, "the path is too long for this form of proof");
 	else
-		status = value_then(settle, &out->value, version, query->data, &path);
+		status = value_then(settle, snapshot, &out->value, version, query->data, &path);
 	if (status == STATUS_OK && out->verdict.code == SETTLE_OK)
 		status = pack_ops(&out->proof_ops, way, query->data);
 	free(way);

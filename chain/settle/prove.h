@@ -14,8 +14,9 @@ void past_keep(struct past *past, const struct state *work);
 void past_fini(struct past *past);
 
 /* Answers /store/settle/key with proof: key, value, proof_ops and height, or a refusal in the
- * verdict. */
-MUST_USE enum status prove_record(
-	struct settle *settle, const struct app_query *query, struct app_answer *out);
+ * verdict. The snapshot may be one block ahead of what is adopted. */
+MUST_USE enum status prove_record(const struct settle *settle,
+	const struct store_snapshot *snapshot, const struct app_query *query,
+	struct app_answer *out);
 
 #endif

@@ -470,7 +470,8 @@ static void answer_raw(struct asked *asked)
 	enum status status;
 
 	if (asked->query->prove) {
-		asked->status = prove_record(asked->settle, asked->query, asked->answer);
+		asked->status =
+			prove_record(asked->settle, asked->snapshot, asked->query, asked->answer);
 		return;
 	}
 	status = store_get(asked->settle->store, asked->snapshot, STORE_STATE, asked->query->data,

@@ -5,8 +5,8 @@
  * same blocks holds the same state, bit for bit. Money can't appear or vanish: balances + escrow =
  * supply is checked after every block, and a breach aborts. What is on disk: STORE_STATE (keys in
  * chain/settle/state.h) and STORE_JOBS (rows in chain/settle/rows.h). Threads as the port says.
- * check, account and query read only the store and what genesis fixed; a query with proof walks the
- * tree and belongs to the thread that commits. */
+ * check, account, query and next_wake_ms read the store and what committed moves, never a block in
+ * work. */
 #ifndef CHAIN_SETTLE_SETTLE_H
 #define CHAIN_SETTLE_SETTLE_H
 

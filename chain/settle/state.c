@@ -7,7 +7,7 @@
 
 enum { STATE_TABLE_CAP_FIRST = 1024, CACHE_WAYS = 4 };
 
-/* ---- accounts lately seen: sets of four, the newest first ---- */
+/* ---- accounts of the last blocks: sets of four, the newest first ---- */
 
 struct cached_account {
 	struct account_address address;
@@ -33,20 +33,19 @@ void account_cache_clear(struct account_cache *cache)
 	memset(cache, 0, sizeof *cache);
 }
 
-static struct cached_account *cache_set(
-	struct account_cache *cache, const struct account_address *address)
+static size_t cache_set_of(const struct account_address *address)
 {
 	uint32_t mixed = 0;
 
 	for (size_t i = 0; i < sizeof address->b; i++)
 		mixed = (mixed ^ address->b[i]) * 16777619u;
-	return cache->slots[(mixed ^ mixed >> 16) % SETTLE_ACCOUNT_CACHE_SETS];
+	return (mixed ^ mixed >> 16) % SETTLE_ACCOUNT_CACHE_SETS;
 }
 
-static const struct account *cache_find(
-	struct account_cache *cache, const struct account_address *address)
+const struct account *account_cache_find(
+	const struct account_cache *cache, const struct account_address *address)
 {
-	struct cached_account *set = cache_set(cache, address);
+	const struct cached_account *set = cache->slots[cache_set_of(address)];
 
 	for (size_t i = 0; i < CACHE_WAYS; i++) {
 		if (set[i].used && account_address_equal(&set[i].address, address))
@@ -58,7 +57,7 @@ static const struct account *cache_find(
 void account_cache_put(struct account_cache *cache, const struct account_address *address,
 	const struct account *account)
 {
-	struct cached_account *set = cache_set(cache, address);
+	struct cached_account *set = cache->slots[cache_set_of(address)];
 	size_t at = 0;
 
 	while (at < CACHE_WAYS - 1 && set[at].used &&
@@ -155,7 +154,7 @@ static void entry_load_account(struct state *state, struct state_entry *entry)
 	enum status status;
 
 	memcpy(address.b, entry->key.data + 1, sizeof address.b);
-	cached = cache_find(state->cache, &address);
+	cached = account_cache_find(state->cache, &address);
 	if (cached) {
 		entry->exists = true;
 		entry->value.account = *cached;
@@ -164,9 +163,7 @@ static void entry_load_account(struct state *state, struct state_entry *entry)
 	status = store_get(state->store, NULL, STORE_STATE, entry->key, &packed);
 	if (status == STATUS_OK) {
 		entry->exists = account_unpack(&entry->value.account, buf_view(&packed));
-		if (entry->exists)
-			account_cache_put(state->cache, &address, &entry->value.account);
-		else
+		if (!entry->exists)
 			state_fail(state, STATUS_CORRUPT);
 	} else if (status != STATUS_NOT_FOUND) {
 		state_fail(state, status);
@@ -250,11 +247,16 @@ static struct state_entry *state_entry(struct state *state, const struct state_k
 	return entry;
 }
 
+const struct state_entry *state_find_path(const struct state *state, const struct hash32 *path)
+{
+	return state->table[slot_of(state, path)];
+}
+
 const struct state_entry *state_find(const struct state *state, const struct state_key *key)
 {
 	struct hash32 path = sha256(state_key_view(key));
 
-	return state->table[slot_of(state, &path)];
+	return state_find_path(state, &path);
 }
 
 /* ---- marks ---- */

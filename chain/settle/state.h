@@ -63,11 +63,15 @@ struct totals {
 	uint64_t balances;
 };
 
-/* Accounts lately read or committed; bounded, shared by the working states of one settle. */
+/* Accounts of the last blocks as they are committed; bounded. Working states and admission look
+ * into it from two threads, so it changes only when a block is adopted and neither runs. */
 struct account_cache;
 struct account_cache *account_cache_new(void);
 void account_cache_free(struct account_cache *cache);
 void account_cache_clear(struct account_cache *cache);
+/* NULL: not in it; the store knows. */
+const struct account *account_cache_find(
+	const struct account_cache *cache, const struct account_address *address);
 void account_cache_put(struct account_cache *cache, const struct account_address *address,
 	const struct account *account);
 
@@ -133,6 +137,7 @@ void state_delete(struct state *state, const struct state_key *key);
 
 /* The entry of a key this block has met, or NULL; reads nothing. */
 const struct state_entry *state_find(const struct state *state, const struct state_key *key);
+const struct state_entry *state_find_path(const struct state *state, const struct hash32 *path);
 
 /* NULL: no such account. Valid until the next call that writes this account. */
 const struct account *state_account(struct state *state, const struct account_address *address);

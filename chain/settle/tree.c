@@ -5,7 +5,11 @@
 
 #include "base/merkle.h"
 
-enum { TREE_CHUNK_NODES = 4096, TREE_BIT_OF_LEAF = 0xffff };
+enum {
+	TREE_CHUNK_NODES = 4096,
+	TREE_CHUNKS_MAX = 128 * 1024, /* 2^29 nodes; the table of chunks never moves */
+	TREE_BIT_OF_LEAF = 0xffff
+};
 
 struct tree_node {
 	struct hash32 hash;
@@ -55,16 +59,16 @@ static bool list_add(struct tree_list *list, uint32_t number)
 
 static bool chunk_add(struct tree *tree)
 {
-	struct tree_node **chunks =
-		realloc(tree->chunks, (tree->chunk_count + 1) * sizeof *tree->chunks);
+	struct tree_node *chunk;
 
-	if (!chunks)
+	if (tree->chunk_count == TREE_CHUNKS_MAX)
 		return false;
-	tree->chunks = chunks;
-	chunks[tree->chunk_count] = calloc(TREE_CHUNK_NODES, sizeof **chunks);
-	if (!chunks[tree->chunk_count])
+	if (!tree->chunks)
+		tree->chunks = calloc(TREE_CHUNKS_MAX, sizeof *tree->chunks);
+	chunk = tree->chunks ? calloc(TREE_CHUNK_NODES, sizeof *chunk) : NULL;
+	if (!chunk)
 		return false;
-	tree->chunk_count++;
+	tree->chunks[tree->chunk_count++] = chunk;
 	return true;
 }
 

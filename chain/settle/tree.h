@@ -4,8 +4,10 @@
  * || 0x20 || SHA256(value)), inner = SHA256(0x01 || left || right), the empty tree = SHA256("") (as
  * RFC 6962). The shape depends on the set of keys alone, never on the order in which they came.
  * Nodes are never changed, only replaced: the last two committed versions and the one in work share
- * what they have in common. Owned by settle, one thread. Holds 72 bytes per leaf and per inner
- * node. Never reads the store; it is rebuilt at open. Fails only for want of memory. */
+ * what they have in common, so the committed ones may be walked by one thread while another makes
+ * the one in work; tree_commit lets neither run beside it. Owned by settle. Holds 72 bytes per leaf
+ * and per inner node. Never reads the store; it is rebuilt at open. Fails only for want of memory.
+ */
 #ifndef CHAIN_SETTLE_TREE_H
 #define CHAIN_SETTLE_TREE_H
 

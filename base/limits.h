@@ -59,7 +59,8 @@ enum {
 
 	/* peers */
 	PEERS_MAX = 64,
-	EARLY_BYTES_MAX = 6 * 1024 * 1024, /* of one peer: what it says of the next height already */
+	EARLY_BYTES_MAX =
+		6 * 1024 * 1024,          /* of one peer: what it says of the next height already */
 	P2P_FRAME_BYTES_MAX = 128 * 1024, /* a part of a block with its proof, and as much again */
 
 	/* HTTP */

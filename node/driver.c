@@ -186,7 +186,8 @@ static enum status submit(
 	s->raw = malloc(tx.len + 1);
 	if (!s->raw)
 		return STATUS_NO_MEMORY;
-	memcpy(s->raw, tx.data, tx.len);
+	if (tx.len > 0) /* an empty view may have no address, which memcpy must not be given */
+		memcpy(s->raw, tx.data, tx.len);
 	s->raw_len = tx.len;
 	s->from_peer = from_peer;
 	s->done = done;

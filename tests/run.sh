@@ -2,7 +2,8 @@
 # The one door to the tests: installs what is missing, builds, runs, prints one line per claim, ends with ctest's summary.
 #   tests/run.sh            the daily tier: Release tree with everything, unit tests under ASan and UBSan; under 15 minutes
 #   tests/run.sh --quick    Release tree only, without end-to-end tests
-#   tests/run.sh --full     adds the large counts (AITBC_FULL=1 and tests labelled `full`)
+#   tests/run.sh --full     adds the large counts (AITBC_FULL=1 and tests labelled `full`) and, for what has threads or meets
+#                           them, ThreadSanitizer
 # Exit code 0 only when every claim held.
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 2
@@ -13,7 +14,7 @@ for argument in "$@"; do
 	case $argument in
 	--quick) mode=quick ;;
 	--full) mode=full ;;
-	-h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) die "unknown argument $argument (see --help)" ;;
 	esac
 done
@@ -21,6 +22,7 @@ done
 summaries=$(mktemp)
 trap 'rm -f "$summaries"' EXIT
 failed=0
+around=() # a command that each run of ctest is started by
 
 # Reads `ctest -V`: cmocka's function names become sentences; `ok:`, `FAILED:` and `skipped:` lines of scripts pass; figures
 # (`figure:`) too. What ctest says at its end goes to the summary.
@@ -86,7 +88,7 @@ run_tests() {
 	printf '%s:\n' "$what" >>"$summaries"
 	[ "$mode" = full ] && export AITBC_FULL=1
 	ctest --test-dir "$tree" -N "$@" >"$summaries.list" 2>/dev/null
-	ctest --test-dir "$tree" -V -j "$AITBC_JOBS" "$@" 2>&1 |
+	"${around[@]}" ctest --test-dir "$tree" -V -j "$AITBC_JOBS" "$@" 2>&1 |
 		awk -v list_file="$summaries.list" -v cost_file="$tree/Testing/Temporary/CTestCostData.txt" -v log_file="$log" -v summary_file="$summaries.part" -v full="$([ "$mode" = full ] && echo 1)" "$claims"
 	if [ "${PIPESTATUS[0]}" -ne 0 ]; then
 		failed=1
@@ -127,6 +129,30 @@ leaks_found() { # LeakSanitizer needs ptrace, which some containers forbid
 	return $status
 }
 
+# Sets around to what ThreadSanitizer needs before a command here: nothing, or a fixed layout of addresses. GCC 12's knows only
+# layouts that the kernel spreads over at most 28 bits; on others it dies, but not every time.
+threads_check() {
+	local probe bits status
+	bits=$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)
+	probe=$(mktemp -d)
+	printf 'int main(void) { return 0; }\n' >"$probe/p.c"
+	[ "$bits" -gt 28 ] && around=(setarch "$(uname -m)" -R)
+	cc -fsanitize=thread "$probe/p.c" -o "$probe/p" 2>/dev/null && "${around[@]}" "$probe/p" 2>/dev/null
+	status=$?
+	rm -rf "$probe"
+	[ $status -eq 0 ] && return 0
+	if [ "$bits" -gt 28 ]; then
+		warn "SKIPPED: ThreadSanitizer can't run here: the kernel spreads addresses over $bits bits and does not let a process" \
+			"switch that off; sysctl -w vm.mmap_rnd_bits=28 would let it run"
+	else
+		warn "SKIPPED: ThreadSanitizer can't run on this host"
+	fi
+	return 1
+}
+
+# The rooms with threads of their own, and those that live on the loop beside them.
+threads_tests='^(node_|http_|rpc_|store_)'
+
 packages_ensure
 build_tree release build
 asan=no
@@ -150,7 +176,15 @@ daily) run_tests build "all tests of the Release tree" -LE full ;;
 full) run_tests build "all tests of the Release tree, large counts" ;;
 esac
 
+tsan=no
+if [ "$mode" = full ] && threads_check; then
+	tsan=yes
+	build_tree tsan build-tsan
+	run_tests build-tsan "tests of threads under ThreadSanitizer" -R "$threads_tests"
+fi
+around=()
+
 say ""
-say "log files: build/tests.log$([ "$asan" = yes ] && echo ', build-asan/tests.log'); $(elapsed) in all"
+say "log files: build/tests.log$([ "$asan" = yes ] && echo ', build-asan/tests.log')$([ "$tsan" = yes ] && echo ', build-tsan/tests.log'); $(elapsed) in all"
 cat "$summaries"
 exit $failed

@@ -1,0 +1,284 @@
+/* sim: the deterministic simulator's command line. One line a claim; exit code 0 only when all
+ * hold; a broken one prints the command that replays it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "tests/sim/world.h"
+
+static const char *plant_names[PLANTS] = {"none", "fence", "hash", "barrier", "store"};
+
+struct plan {
+	struct sim_options options;
+	uint64_t from, to;   /* seeds */
+	uint64_t everywhere; /* crash at each of the first so many deeds; 0: not so */
+	bool twice;          /* each seed, to see the same hash */
+	const char *program;
+};
+
+struct outcome {
+	bool good;
+	char fault[256];
+	struct hash32 hash;
+	int64_t height;
+	uint64_t crashes, happened, txs, paid, ended;
+	uint64_t deeds;
+};
+
+static uint64_t seed_running;
+
+static void on_check(const char *file, int line, const char *fact)
+{
+	fprintf(stderr, "FAILED: seed %llu: %s:%d: CHECK(%s)\n", (unsigned long long)seed_running,
+		file, line, fact);
+}
+
+static void run(struct outcome *out, const struct sim_options *options)
+{
+	seed_running = options->seed;
+	struct world *w = calloc(1, sizeof *w);
+	CHECK(w);
+	world_init(w, options);
+	memset(out, 0, sizeof *out);
+	out->good = world_run(w);
+	snprintf(out->fault, sizeof out->fault, "%s", w->fault);
+	out->hash = world_hash(w);
+	out->height = w->checks.top;
+	out->crashes = w->crashes;
+	out->happened = w->happened;
+	out->txs = w->checks.tx_count;
+	out->paid = w->checks.jobs_paid;
+	out->ended = w->checks.jobs_ended;
+	out->deeds = w->nodes[0].deeds;
+	world_fini(w);
+	free(w);
+}
+
+static void print_replay(const struct plan *p, const struct sim_options *o)
+{
+	printf("        replay: %s --nodes %u --seed %llu", p->program, o->nodes,
+		(unsigned long long)o->seed);
+	if (o->crashes)
+		printf(" --crashes");
+	if (o->loss)
+		printf(" --loss %u", o->loss);
+	if (o->plant != PLANT_NONE)
+		printf(" --plant %s", plant_names[o->plant]);
+	if (o->crash_at != UINT64_MAX)
+		printf(" --crash-at %llu%s%s", (unsigned long long)o->crash_at,
+			o->crash_kind == CRASH_POWER ? " --power" : "",
+			o->crash_torn ? " --torn" : "");
+	printf(" --fault-ms %llu --blocks %lld --trace\n", (unsigned long long)o->fault_ms,
+		(long long)o->blocks);
+}
+
+static void print_outcome(const struct sim_options *o, const struct outcome *out)
+{
+	char hash[65];
+	hex_lower(hash, out->hash.b, sizeof out->hash.b);
+	printf("seed %llu: %lld blocks, %llu transactions, %llu jobs ended, %llu paid, "
+	       "%llu crashes, %llu events, trace %.16s\n",
+		(unsigned long long)o->seed, (long long)out->height, (unsigned long long)out->txs,
+		(unsigned long long)out->ended, (unsigned long long)out->paid,
+		(unsigned long long)out->crashes, (unsigned long long)out->happened, hash);
+}
+
+static int broken(const struct plan *p, const struct sim_options *o, const struct outcome *out)
+{
+	printf("FAILED: seed %llu, %u nodes: %s\n", (unsigned long long)o->seed, o->nodes,
+		out->fault);
+	print_replay(p, o);
+	return 1;
+}
+
+static int one_seed(const struct plan *p)
+{
+	struct outcome out;
+	run(&out, &p->options);
+	print_outcome(&p->options, &out);
+	return out.good ? 0 : broken(p, &p->options, &out);
+}
+
+static int many_seeds(const struct plan *p)
+{
+	struct sim_options o = p->options;
+	struct outcome out, again, sum = {.good = true};
+	int status = 0;
+	for (o.seed = p->from; o.seed <= p->to; o.seed++) {
+		run(&out, &o);
+		if (!out.good)
+			status |= broken(p, &o, &out);
+		if (p->twice) {
+			run(&again, &o);
+			if (!hash_equal(&out.hash, &again.hash)) {
+				snprintf(out.fault, sizeof out.fault, "two runs differ");
+				status |= broken(p, &o, &out);
+			}
+		}
+		sum.height += out.height;
+		sum.txs += out.txs;
+		sum.paid += out.paid;
+		sum.ended += out.ended;
+		sum.crashes += out.crashes;
+	}
+	if (status == 0)
+		printf("ok: %llu seeds of %u nodes%s%s%s: %lld blocks, %llu transactions, %llu "
+		       "jobs "
+		       "ended, %llu paid, %llu crashes, nothing lost, forked or signed twice\n",
+			(unsigned long long)(p->to - p->from + 1), o.nodes,
+			o.crashes ? ", crashing" : "", o.loss ? ", losing messages" : "",
+			p->twice ? ", each twice with the same trace" : "", (long long)sum.height,
+			(unsigned long long)sum.txs, (unsigned long long)sum.ended,
+			(unsigned long long)sum.paid, (unsigned long long)sum.crashes);
+	return status;
+}
+
+/* A planted bug must be seen within these seeds. */
+static int find_plant(const struct plan *p)
+{
+	struct sim_options o = p->options;
+	struct outcome out;
+	for (o.seed = p->from; o.seed <= p->to; o.seed++) {
+		run(&out, &o);
+		if (out.good)
+			continue;
+		printf("ok: the planted bug '%s' is seen by seed %llu, the %lluth: %s\n",
+			plant_names[o.plant], (unsigned long long)o.seed,
+			(unsigned long long)(o.seed - p->from + 1), out.fault);
+		return 0;
+	}
+	printf("FAILED: the planted bug '%s' is not seen in seeds %llu to %llu\n",
+		plant_names[o.plant], (unsigned long long)p->from, (unsigned long long)p->to);
+	return 1;
+}
+
+/* A crash of each kind before, or in the midst of, each of the first deeds. */
+static int crash_everywhere(const struct plan *p)
+{
+	struct sim_options o = p->options;
+	struct outcome out;
+	int status = 0;
+	uint64_t runs = 0, crashes = 0;
+	for (o.crash_at = 0; o.crash_at < p->everywhere; o.crash_at++) {
+		for (unsigned manner = 0; manner < 4; manner++) {
+			o.crash_kind = manner & 1 ? CRASH_POWER : CRASH_KILL;
+			o.crash_torn = manner & 2;
+			run(&out, &o);
+			if (!out.good)
+				status |= broken(p, &o, &out);
+			runs++;
+			crashes += out.crashes;
+		}
+	}
+	if (status == 0)
+		printf("ok: killed and cut off at each of the first %llu deeds of %u nodes: %llu "
+		       "runs, %llu crashes, nothing lost, forked or signed twice\n",
+			(unsigned long long)p->everywhere, o.nodes, (unsigned long long)runs,
+			(unsigned long long)crashes);
+	return status;
+}
+
+static void usage(void)
+{
+	printf("usage: sim [--nodes N] (--seed S [--trace] | --seeds FROM..TO [--twice])\n"
+	       "           [--crashes] [--loss PER-MILLE] [--fault-ms MS] [--blocks N]\n"
+	       "           [--crash-at DEED [--power] [--torn]] [--crash-everywhere DEEDS]\n"
+	       "           [--plant fence|hash|barrier|store]   must be seen within the seeds\n");
+}
+
+static enum plant plant_of(const char *name)
+{
+	for (int i = 0; i < PLANTS; i++) {
+		if (strcmp(name, plant_names[i]) == 0)
+			return (enum plant)i;
+	}
+	usage();
+	exit(2);
+}
+
+static bool take_flag(struct plan *p, const char *name)
+{
+	struct sim_options *o = &p->options;
+	struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {{"--trace", &o->trace}, {"--crashes", &o->crashes}, {"--torn", &o->crash_torn},
+		{"--twice", &p->twice}};
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		if (strcmp(name, flags[i].name) == 0) {
+			*flags[i].flag = true;
+			return true;
+		}
+	}
+	if (strcmp(name, "--power") == 0) {
+		o->crash_kind = CRASH_POWER;
+		return true;
+	}
+	return false;
+}
+
+static bool take_value(struct plan *p, const char *name, const char *text)
+{
+	struct sim_options *o = &p->options;
+	char *end;
+	uint64_t value = strtoull(text, &end, 10);
+	if (strcmp(name, "--plant") == 0) {
+		o->plant = plant_of(text);
+		return true;
+	}
+	if (strcmp(name, "--seeds") == 0) {
+		p->from = value;
+		p->to = strncmp(end, "..", 2) == 0 ? strtoull(end + 2, &end, 10) : value;
+		return *end == 0 && p->to >= p->from;
+	}
+	if (*end != 0)
+		return false;
+	if (strcmp(name, "--nodes") == 0) {
+		o->nodes = (uint32_t)value;
+		return value >= 1 && value <= SIM_NODES_MAX;
+	}
+	if (strcmp(name, "--seed") == 0)
+		p->from = p->to = o->seed = value;
+	else if (strcmp(name, "--loss") == 0)
+		o->loss = (unsigned)value;
+	else if (strcmp(name, "--fault-ms") == 0)
+		o->fault_ms = value;
+	else if (strcmp(name, "--blocks") == 0)
+		o->blocks = (int64_t)value;
+	else if (strcmp(name, "--crash-at") == 0)
+		o->crash_at = value;
+	else if (strcmp(name, "--crash-everywhere") == 0)
+		p->everywhere = value;
+	else
+		return false;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static const uint8_t blinding[32] = {1};
+	struct plan p = {.program = argv[0]};
+	p.options = (struct sim_options){
+		.seed = 1, .nodes = 1, .crash_at = UINT64_MAX, .fault_ms = 3000, .blocks = 5};
+	p.from = p.to = 1;
+	for (int i = 1; i < argc; i++) {
+		if (take_flag(&p, argv[i]))
+			continue;
+		if (i + 1 < argc && take_value(&p, argv[i], argv[i + 1])) {
+			i++;
+			continue;
+		}
+		usage();
+		return strcmp(argv[i], "--help") == 0 ? 0 : 2;
+	}
+	check_set_sink(on_check);
+	if (!keys_start(blinding))
+		return 2;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (p.everywhere > 0)
+		return crash_everywhere(&p);
+	if (p.from < p.to || p.twice)
+		return p.options.plant != PLANT_NONE ? find_plant(&p) : many_seeds(&p);
+	return one_seed(&p);
+}

@@ -1,0 +1,37 @@
+# build/sim: production replicas in a world of one seed; see --help. A seed that fails prints the
+# command that replays it; it then belongs into a list below, for ever.
+program(sim
+	SOURCES sim/main.c sim/world.c sim/node.c sim/disk.c sim/checks.c sim/people.c sim/work.c
+	LINKS replica chain_settle chain genesis base)
+
+function(sim_test name)
+	add_test(NAME sim_${name} COMMAND sim ${ARGN})
+	set_tests_properties(sim_${name} PROPERTIES LABELS sim TIMEOUT 600)
+endfunction()
+function(sim_test_full name)
+	sim_test(${name} ${ARGN})
+	set_tests_properties(sim_${name} PROPERTIES LABELS "sim;full" TIMEOUT 7200)
+endfunction()
+
+sim_test(one_validator_crashing --nodes 1 --crashes --seeds 1..50)
+sim_test(four_validators_without_faults --nodes 4 --seeds 1..5)
+sim_test(four_validators_crashing --nodes 4 --crashes --seeds 1..25)
+sim_test(four_validators_crashing_and_losing_messages --nodes 4 --crashes --loss 100 --seeds 1..25)
+sim_test(one_validator_crashing_at_every_deed
+	--nodes 1 --fault-ms 100 --blocks 3 --crash-everywhere 250)
+sim_test(four_validators_one_crashing_at_every_deed
+	--nodes 4 --fault-ms 100 --blocks 3 --crash-everywhere 40)
+sim_test(same_seed_same_trace_of_one --nodes 1 --crashes --twice --seeds 1..10)
+sim_test(same_seed_same_trace_of_four --nodes 4 --crashes --loss 50 --twice --seeds 1..5)
+
+# A test of the test: bugs that it must see.
+sim_test(sees_a_fence_that_allows_everything --crashes --seeds 1..20 --plant fence)
+sim_test(sees_messages_that_leave_before_they_are_durable --crashes --seeds 1..20 --plant barrier)
+sim_test(sees_blocks_told_before_they_are_durable --crashes --seeds 1..20 --plant store)
+sim_test(sees_another_app_hash --nodes 4 --seeds 1..20 --plant hash)
+
+sim_test_full(one_validator_crashing_often --nodes 1 --crashes --seeds 1000..1999)
+sim_test_full(four_validators_crashing_often --nodes 4 --crashes --seeds 1000..1999)
+sim_test_full(four_validators_losing_messages_often
+	--nodes 4 --crashes --loss 200 --seeds 2000..2999)
+sim_test_full(seven_validators_crashing_often --nodes 7 --crashes --loss 50 --seeds 3000..3199)

@@ -1,0 +1,445 @@
+#include "tests/sim/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/endian.h"
+#include "base/hex.h"
+#include "chain/proto/peer.pb-c.h"
+
+enum {
+	LIVENESS_US = 60 * 1000 * 1000, /* after the faults: to reach the target */
+	OFFER_US = 1000 * 1000,
+	EVENTS_MAX = 20 * 1000 * 1000
+};
+
+/* ---- the queue of events: a binary heap ---- */
+
+static bool before(const struct event *a, const struct event *b)
+{
+	return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
+}
+
+static void push(struct world *w, const struct event *event)
+{
+	if (w->event_count == w->event_cap) {
+		w->event_cap = w->event_cap ? w->event_cap * 2 : 256;
+		w->events = realloc(w->events, w->event_cap * sizeof *w->events);
+		CHECK(w->events);
+	}
+	size_t at = w->event_count++;
+	while (at > 0 && before(event, &w->events[(at - 1) / 2])) {
+		w->events[at] = w->events[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	w->events[at] = *event;
+}
+
+static struct event pop(struct world *w)
+{
+	CHECK(w->event_count > 0);
+	struct event first = w->events[0], last = w->events[--w->event_count];
+	size_t at = 0;
+	for (;;) {
+		size_t child = 2 * at + 1;
+		if (child >= w->event_count)
+			break;
+		if (child + 1 < w->event_count && before(&w->events[child + 1], &w->events[child]))
+			child++;
+		if (!before(&w->events[child], &last))
+			break;
+		w->events[at] = w->events[child];
+		at = child;
+	}
+	w->events[at] = last;
+	return first;
+}
+
+void world_at(struct world *w, uint64_t delay_us, enum event_kind kind, const struct sim_node *n,
+	uint64_t detail)
+{
+	struct event event = {
+		.at_us = w->now_us + delay_us,
+		.order = w->order++,
+		.kind = kind,
+		.node = n ? n->index : 0,
+		.life = n ? n->life : 0,
+		.detail = detail,
+	};
+	push(w, &event);
+}
+
+/* ---- telling ---- */
+
+void world_fail(struct world *w, const char *format, ...)
+{
+	if (w->fault[0])
+		return;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(w->fault, sizeof w->fault, format, args);
+	va_end(args);
+}
+
+static void print_line(
+	const struct world *w, const struct sim_node *n, const char *what, size_t len)
+{
+	printf("%10llu.%03llu", (unsigned long long)(w->now_us / 1000),
+		(unsigned long long)(w->now_us % 1000));
+	if (!n || !n->replica) {
+		printf("  %c %s\n", n ? (char)('0' + n->index) : '-', what);
+		return;
+	}
+	const struct consensus *c = replica_consensus(n->replica);
+	printf("  %u  %5lld/%d/%-9s lock %2d  valid %2d  log %6zu  %s", n->index,
+		(long long)c->height, c->round, consensus_step_name(c->step), c->locked_round,
+		c->valid_round, n->disk.log.len + n->disk.pending.len, what);
+	if (len > 0)
+		printf(" (%zu bytes)", len);
+	printf("\n");
+}
+
+void world_note(struct world *w, const struct sim_node *n, const char *what, struct bytes detail)
+{
+	uint8_t head[16];
+	put_u64be(head, w->now_us);
+	put_u64be(head + 8, n ? n->index : UINT64_MAX);
+	sha256_add(&w->trace, head, sizeof head);
+	sha256_add(&w->trace, what, strlen(what) + 1);
+	if (detail.len > 0)
+		sha256_add(&w->trace, detail.data, detail.len);
+	if (w->options.trace)
+		print_line(w, n, what, detail.len);
+}
+
+static void log_line(void *ctx, enum log_level level, const char *line, size_t len)
+{
+	struct world *w = ctx;
+	if (w->options.trace)
+		printf("%14s  - %.*s\n", "", (int)len, line);
+	if (level == LOG_BROKEN)
+		world_fail(w, "%.*s", (int)(len < 200 ? len : 200), line);
+}
+
+struct hash32 world_hash(struct world *w)
+{
+	struct sha256 copy = w->trace;
+	return sha256_end(&copy);
+}
+
+/* ---- network ---- */
+
+static int64_t height_of(struct bytes raw)
+{
+	int64_t height = 0;
+	Pb__PeerMessage *m = pb__peer_message__unpack(NULL, raw.len, raw.data);
+	CHECK(m);
+	switch (m->sum_case) {
+	case PB__PEER_MESSAGE__SUM_PROPOSAL: height = m->proposal->height; break;
+	case PB__PEER_MESSAGE__SUM_BLOCK_PART: height = m->block_part->height; break;
+	case PB__PEER_MESSAGE__SUM_VOTE: height = m->vote->height; break;
+	case PB__PEER_MESSAGE__SUM__NOT_SET:
+	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
+	}
+	pb__peer_message__free_unpacked(m, NULL);
+	return height;
+}
+
+/* Puts the link's next message on its way, if its receiver can use it yet. */
+static void link_poll(struct world *w, uint32_t to, uint32_t from)
+{
+	struct link *link = &w->links[to][from];
+	const struct sim_node *n = &w->nodes[to];
+	if (to == from || link->scheduled || !n->up || link->next >= w->message_count[from])
+		return;
+	const struct message *m = &w->messages[from][link->next];
+	if (m->height > replica_consensus(n->replica)->height)
+		return;
+	uint64_t due = m->sent_us + random_below(&w->dice, w->delay_us_max) + 1;
+	if (due < link->last_us)
+		due = link->last_us;
+	if (due < w->now_us)
+		due = w->now_us;
+	link->last_us = due;
+	link->scheduled = true;
+	world_at(w, due - w->now_us, EVENT_MESSAGE, n, from);
+}
+
+static void poll_all(struct world *w, uint32_t to)
+{
+	for (uint32_t from = 0; from < w->options.nodes; from++)
+		link_poll(w, to, from);
+}
+
+void world_height(struct world *w, const struct sim_node *n)
+{
+	poll_all(w, n->index);
+}
+
+void world_send(struct world *w, const struct sim_node *n, struct bytes raw)
+{
+	uint32_t from = n->index;
+	if (w->options.nodes == 1)
+		return;
+	if (w->message_count[from] == w->message_cap[from]) {
+		w->message_cap[from] = w->message_cap[from] ? w->message_cap[from] * 2 : 256;
+		w->messages[from] = realloc(
+			w->messages[from], w->message_cap[from] * sizeof *w->messages[from]);
+		CHECK(w->messages[from]);
+	}
+	struct message *m = &w->messages[from][w->message_count[from]++];
+	m->data = malloc(raw.len);
+	CHECK(m->data);
+	memcpy(m->data, raw.data, raw.len);
+	m->len = raw.len;
+	m->height = height_of(raw);
+	m->sent_us = w->now_us;
+	for (uint32_t to = 0; to < w->options.nodes; to++)
+		link_poll(w, to, from);
+}
+
+/* Everything of the receiver's height, and the last commit's votes, from the start. */
+static void offer_again(struct world *w, uint32_t to)
+{
+	int64_t height = replica_consensus(w->nodes[to].replica)->height;
+	for (uint32_t from = 0; from < w->options.nodes; from++) {
+		struct link *link = &w->links[to][from];
+		while (link->next > 0 && w->messages[from][link->next - 1].height >= height)
+			link->next--;
+	}
+	poll_all(w, to);
+}
+
+static void deliver(struct world *w, const struct event *event)
+{
+	uint32_t from = (uint32_t)event->detail;
+	struct link *link = &w->links[event->node][from];
+	struct sim_node *n = &w->nodes[event->node];
+	const struct message *m = &w->messages[from][link->next++];
+	struct bytes raw = bytes_view(m->data, m->len);
+	link->scheduled = false;
+	if (!w->healing && random_chance(&w->dice, w->options.loss)) {
+		world_note(w, n, "message lost", raw);
+	} else {
+		world_note(w, n, "message", raw);
+		node_message(n, raw);
+		if (n->up && !w->healing && random_chance(&w->dice, 20))
+			node_message(n, raw);
+	}
+	link_poll(w, event->node, from);
+}
+
+/* ---- crashes ---- */
+
+void world_crashed(struct world *w, const struct sim_node *n)
+{
+	w->crashes++;
+	for (uint32_t from = 0; from < w->options.nodes; from++)
+		w->links[n->index][from].scheduled = false;
+	struct event event = {
+		.at_us = w->now_us + 1 + random_below(&w->dice, w->healing ? 1000 : 500 * 1000),
+		.order = w->order++,
+		.kind = EVENT_START,
+		.node = n->index,
+		.life = n->life,
+	};
+	push(w, &event);
+}
+
+static void start(struct world *w, struct sim_node *n)
+{
+	node_start(n);
+	if (n->up && !w->fault[0])
+		offer_again(w, n->index);
+}
+
+static void plan_crash(struct world *w, struct sim_node *n)
+{
+	n->crash_kind = random_chance(&w->dice, 600) ? CRASH_POWER : CRASH_KILL;
+	n->crash_torn = random_chance(&w->dice, 500);
+	n->crash_at = n->deeds + random_below(&w->dice, 60);
+}
+
+static void chaos(struct world *w)
+{
+	if (w->healing)
+		return;
+	uint32_t up = 0;
+	for (uint32_t i = 0; i < w->options.nodes; i++)
+		up += w->nodes[i].up && w->nodes[i].crash_at == UINT64_MAX;
+	if (w->options.nodes > 1 && random_chance(&w->dice, 50)) {
+		for (uint32_t i = 0; i < w->options.nodes; i++) { /* the whole site */
+			if (w->nodes[i].up)
+				node_crash(&w->nodes[i], CRASH_POWER, true);
+		}
+	} else if (up == w->options.nodes) {
+		plan_crash(w, &w->nodes[random_below(&w->dice, w->options.nodes)]);
+	}
+	world_at(w, random_below(&w->dice, 400 * 1000), EVENT_CHAOS, NULL, 0);
+}
+
+static void heal(struct world *w)
+{
+	w->healing = true;
+	world_note(w, NULL, "no more faults", bytes_view(NULL, 0));
+	for (uint32_t i = 0; i < w->options.nodes; i++) {
+		if (w->nodes[i].crash_at != w->options.crash_at)
+			w->nodes[i].crash_at = UINT64_MAX;
+	}
+	w->target = w->checks.top + w->options.blocks;
+	world_at(w, 0, EVENT_OFFER, NULL, 0);
+}
+
+static void offer(struct world *w)
+{
+	for (uint32_t i = 0; i < w->options.nodes; i++) {
+		if (w->nodes[i].up)
+			offer_again(w, i);
+	}
+	world_at(w, OFFER_US, EVENT_OFFER, NULL, 0);
+}
+
+/* ---- life ---- */
+
+void world_init(struct world *w, const struct sim_options *options)
+{
+	memset(w, 0, sizeof *w);
+	w->options = *options;
+	w->dice.state = options->seed;
+	w->log = (struct log){LOG_INFO, log_line, w};
+	sha256_start(&w->trace);
+	people_init(&w->people, options->nodes);
+	checks_init(&w->checks, &w->people);
+	work_init(&w->work, random_next(&w->dice));
+	w->delay_us_max = 1000 * (1 + random_below(&w->dice, 60));
+	w->apply_us_max = 10 + random_below(&w->dice, 8000);
+	w->sign_us_max = random_chance(&w->dice, 500) ? 0 : 1 + random_below(&w->dice, 3000);
+	for (uint32_t i = 0; i < options->nodes; i++)
+		node_init(&w->nodes[i], w, i);
+	w->nodes[0].crash_at = options->crash_at;
+	w->nodes[0].crash_kind = options->crash_kind;
+	w->nodes[0].crash_torn = options->crash_torn;
+}
+
+void world_fini(struct world *w)
+{
+	for (uint32_t i = 0; i < w->options.nodes; i++) {
+		node_fini(&w->nodes[i]);
+		for (size_t k = 0; k < w->message_count[i]; k++)
+			free(w->messages[i][k].data);
+		free(w->messages[i]);
+	}
+	checks_fini(&w->checks);
+	people_fini(&w->people);
+	free(w->events);
+}
+
+struct sim_node *world_best(struct world *w)
+{
+	struct sim_node *best = NULL;
+	for (uint32_t i = 0; i < w->options.nodes; i++) {
+		struct sim_node *n = &w->nodes[i];
+		if (n->up && (!best || n->told > best->told))
+			best = n;
+	}
+	return best;
+}
+
+static void happen(struct world *w, const struct event *e)
+{
+	struct sim_node *n = &w->nodes[e->node];
+	bool mine = n->up && n->life == e->life;
+	switch (e->kind) { /* lint: dispatch */
+	case EVENT_TICK:
+		if (mine && n->tick_us == e->detail)
+			node_tick(n);
+		break;
+	case EVENT_VERIFIED:
+		if (mine)
+			node_verified(n, e->detail);
+		break;
+	case EVENT_JOB_RUN:
+		if (mine)
+			node_job_run(n);
+		break;
+	case EVENT_JOB_DONE:
+		if (mine)
+			node_job_done(n);
+		break;
+	case EVENT_SIGNED:
+		if (mine)
+			node_signed(n);
+		break;
+	case EVENT_MESSAGE:
+		if (mine)
+			deliver(w, e);
+		break;
+	case EVENT_START:
+		if (!n->up)
+			start(w, n);
+		break;
+	case EVENT_WORK:
+		work_act(&w->work, w);
+		world_at(w, 1000 + random_below(&w->dice, 30 * 1000), EVENT_WORK, NULL, 0);
+		break;
+	case EVENT_CHAOS: chaos(w); break;
+	case EVENT_HEAL: heal(w); break;
+	case EVENT_OFFER: offer(w); break;
+	}
+}
+
+static bool reached(const struct world *w)
+{
+	if (!w->healing)
+		return false;
+	for (uint32_t i = 0; i < w->options.nodes; i++) {
+		if (!w->nodes[i].up || w->nodes[i].told < w->target)
+			return false;
+	}
+	return true;
+}
+
+/* The numbers that keep a node from growing with what happens to it. */
+static void check_bounds(struct world *w, const struct sim_node *n)
+{
+	if (!n->up)
+		return;
+	if (mempool_counts(n->mempool).txs > 1000)
+		world_fail(w, "node %u: its mempool holds more than it may", n->index);
+	if (n->disk.log.len > 4u * BLOCK_BYTES_MAX)
+		world_fail(w, "node %u: its log of one height has %zu bytes", n->index,
+			n->disk.log.len);
+}
+
+bool world_run(struct world *w)
+{
+	for (uint32_t i = 0; i < w->options.nodes; i++)
+		start(w, &w->nodes[i]);
+	world_at(w, 1000, EVENT_WORK, NULL, 0);
+	if (w->options.crashes)
+		world_at(w, random_below(&w->dice, 400 * 1000), EVENT_CHAOS, NULL, 0);
+	world_at(w, w->options.fault_ms * 1000, EVENT_HEAL, NULL, 0);
+	uint64_t end_us = w->options.fault_ms * 1000 + LIVENESS_US;
+	while (!w->fault[0] && !reached(w)) {
+		struct event event = pop(w);
+		w->now_us = event.at_us;
+		happen(w, &event);
+		check_bounds(w, &w->nodes[event.node]);
+		if (w->checks.fault[0])
+			world_fail(w, "%s", w->checks.fault);
+		if (w->now_us > end_us)
+			world_fail(w, "no liveness: height %lld was to be reached, %lld was",
+				(long long)w->target, (long long)w->checks.top);
+		if (++w->happened > EVENTS_MAX)
+			world_fail(w, "too many events in %llu ms",
+				(unsigned long long)(w->now_us / 1000));
+	}
+	for (uint32_t i = 0; i < w->options.nodes && !w->fault[0]; i++) {
+		checks_store(&w->checks, i, &w->nodes[i].store, w->nodes[i].told, true);
+		if (w->checks.fault[0])
+			world_fail(w, "%s", w->checks.fault);
+	}
+	return !w->fault[0];
+}

@@ -261,6 +261,27 @@ static void do_sign(struct sim_node *n, const struct replica_effect *e)
 	answer_signature(n, &answer);
 }
 
+static void take_tx(struct sim_node *n, struct bytes tx, bool from_peer)
+{
+	size_t slot = 0;
+	while (slot < SIM_SUBMISSIONS_MAX && n->submissions[slot].used)
+		slot++;
+	if (slot == SIM_SUBMISSIONS_MAX)
+		return;
+	struct sim_submission *s = &n->submissions[slot];
+	s->used = true;
+	s->raw = malloc(tx.len + 1);
+	CHECK(s->raw);
+	memcpy(s->raw, tx.data, tx.len);
+	s->raw_len = tx.len;
+	s->from_peer = from_peer;
+	struct replica_input in = {.kind = REPLICA_TX};
+	in.u.tx.ticket = slot;
+	in.u.tx.raw = bytes_view(s->raw, s->raw_len);
+	in.u.tx.from_peer = from_peer;
+	put_input(n, &in);
+}
+
 static void do_tx_done(struct sim_node *n, const struct replica_effect *e)
 {
 	struct sim_submission *s = &n->submissions[e->u.tx.ticket];
@@ -297,6 +318,8 @@ static const char *effect_name(enum replica_effect_kind kind)
 	case REPLICA_LOG_RESET: return "  log reset";
 	case REPLICA_SIGN: return "  sign";
 	case REPLICA_SEND: return "  send";
+	case REPLICA_DROP_PEER: return "  drop peer";
+	case REPLICA_SUBMIT: return "  submit";
 	case REPLICA_VERIFY_TX: return "  verify tx";
 	case REPLICA_TX_DONE: return "  tx done";
 	case REPLICA_APPLY: return "  apply";
@@ -322,8 +345,12 @@ static void do_effect(struct sim_node *n, const struct replica_effect *e)
 	case REPLICA_SEND:
 		synced(n);
 		checks_sent(&n->world->checks, e->bytes);
-		world_send(n->world, n, e->bytes);
+		net_send(&n->world->net, n->index, e->u.peer, e->bytes);
 		break;
+	case REPLICA_DROP_PEER:
+		world_fail(n->world, "node %u drops node %u, which is honest", n->index, e->u.peer);
+		break;
+	case REPLICA_SUBMIT: take_tx(n, e->bytes, true); break;
 	case REPLICA_VERIFY_TX:
 		world_at(n->world, 20 + random_below(&n->world->dice, 300), EVENT_VERIFIED, n,
 			e->u.tx.ticket);
@@ -374,7 +401,6 @@ static void arm_tick(struct sim_node *n)
 static void pump(struct sim_node *n)
 {
 	size_t at = 0;
-	int64_t height = n->replica ? replica_consensus(n->replica)->height : 0;
 	while (n->up && at < n->input_count) {
 		struct replica_input in = n->inputs[at++];
 		n->inputs[at - 1].kind = REPLICA_TICK; /* taken: nothing to free */
@@ -387,8 +413,6 @@ static void pump(struct sim_node *n)
 	disk_push(&n->disk);
 	if (replica_stopped(n->replica))
 		world_fail(n->world, "node %u stopped: %s", n->index, replica_stopped(n->replica));
-	if (replica_consensus(n->replica)->height != height)
-		world_height(n->world, n);
 	arm_tick(n);
 }
 
@@ -426,10 +450,19 @@ void node_start(struct sim_node *n)
 
 /* ---- what happens to it ---- */
 
-void node_message(struct sim_node *n, struct bytes message)
+void node_peer(struct sim_node *n, uint32_t peer, bool up)
+{
+	struct replica_input in = {.kind = up ? REPLICA_PEER_UP : REPLICA_PEER_DOWN};
+	in.u.peer.peer = peer;
+	put_input(n, &in);
+	pump(n);
+}
+
+void node_message(struct sim_node *n, uint32_t peer, struct bytes message)
 {
 	struct replica_input in = {.kind = REPLICA_MESSAGE};
-	in.u.message = message;
+	in.u.peer.peer = peer;
+	in.u.peer.message = message;
 	put_input(n, &in);
 	pump(n);
 }
@@ -444,21 +477,7 @@ void node_tick(struct sim_node *n)
 
 void node_submit(struct sim_node *n, struct bytes tx)
 {
-	size_t slot = 0;
-	while (slot < SIM_SUBMISSIONS_MAX && n->submissions[slot].used)
-		slot++;
-	if (slot == SIM_SUBMISSIONS_MAX)
-		return;
-	struct sim_submission *s = &n->submissions[slot];
-	s->used = true;
-	s->raw = malloc(tx.len + 1);
-	CHECK(s->raw);
-	memcpy(s->raw, tx.data, tx.len);
-	s->raw_len = tx.len;
-	struct replica_input in = {.kind = REPLICA_TX};
-	in.u.tx.ticket = slot;
-	in.u.tx.raw = bytes_view(s->raw, s->raw_len);
-	put_input(n, &in);
+	take_tx(n, tx, false);
 	pump(n);
 }
 
@@ -473,6 +492,7 @@ void node_verified(struct sim_node *n, uint64_t ticket)
 	in.u.tx.raw = raw;
 	in.u.tx.hash = sha256(raw);
 	in.u.tx.verdict = &s->verdict;
+	in.u.tx.from_peer = s->from_peer;
 	put_input(n, &in);
 	pump(n);
 }

@@ -28,6 +28,7 @@ struct sim_submission {
 	uint8_t *raw;
 	size_t raw_len;
 	struct app_verdict verdict;
+	bool from_peer;
 };
 
 struct sim_node {
@@ -76,7 +77,8 @@ void node_start(struct sim_node *n);
 void node_crash(struct sim_node *n, enum crash_kind kind, bool torn);
 
 /* What happens to a node; each ends with the replica having nothing left to do now. */
-void node_message(struct sim_node *n, struct bytes message);
+void node_peer(struct sim_node *n, uint32_t peer, bool up);
+void node_message(struct sim_node *n, uint32_t peer, struct bytes message);
 void node_tick(struct sim_node *n);
 /* The transaction's bytes are copied. */
 void node_submit(struct sim_node *n, struct bytes tx);

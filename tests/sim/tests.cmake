@@ -1,7 +1,7 @@
 # build/sim: production replicas in a world of one seed; see --help. A seed that fails prints the
 # command that replays it; it then belongs into a list below, for ever.
 program(sim
-	SOURCES sim/main.c sim/world.c sim/node.c sim/disk.c sim/checks.c sim/people.c sim/work.c
+	SOURCES sim/main.c sim/world.c sim/net.c sim/node.c sim/disk.c sim/checks.c sim/people.c sim/work.c
 	LINKS replica chain_settle chain genesis base)
 
 function(sim_test name)

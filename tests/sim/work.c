@@ -296,7 +296,8 @@ static void send(struct act *a, Pb__Action *action, uint64_t sequence)
 		raw.data[random_below(dice, raw.len)] ^= 1;
 	for (uint32_t i = 0; i < a->world->options.nodes; i++) {
 		struct sim_node *n = &a->world->nodes[i];
-		if (n->up)
+		/* Here and there, now and then twice; the others hear of it by gossip. */
+		if (n->up && (n == a->node || random_chance(dice, 300)))
 			node_submit(n, buf_view(&raw));
 		if (n->up && random_chance(dice, 50))
 			node_submit(n, buf_view(&raw));

@@ -7,11 +7,9 @@
 
 #include "base/endian.h"
 #include "base/hex.h"
-#include "chain/proto/peer.pb-c.h"
 
 enum {
 	LIVENESS_US = 60 * 1000 * 1000, /* after the faults: to reach the target */
-	OFFER_US = 1000 * 1000,
 	EVENTS_MAX = 20 * 1000 * 1000
 };
 
@@ -129,115 +127,12 @@ struct hash32 world_hash(struct world *w)
 	return sha256_end(&copy);
 }
 
-/* ---- network ---- */
-
-static int64_t height_of(struct bytes raw)
-{
-	int64_t height = 0;
-	Pb__PeerMessage *m = pb__peer_message__unpack(NULL, raw.len, raw.data);
-	CHECK(m);
-	switch (m->sum_case) {
-	case PB__PEER_MESSAGE__SUM_PROPOSAL: height = m->proposal->height; break;
-	case PB__PEER_MESSAGE__SUM_BLOCK_PART: height = m->block_part->height; break;
-	case PB__PEER_MESSAGE__SUM_VOTE: height = m->vote->height; break;
-	case PB__PEER_MESSAGE__SUM__NOT_SET:
-	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
-	}
-	pb__peer_message__free_unpacked(m, NULL);
-	return height;
-}
-
-/* Puts the link's next message on its way, if its receiver can use it yet. */
-static void link_poll(struct world *w, uint32_t to, uint32_t from)
-{
-	struct link *link = &w->links[to][from];
-	const struct sim_node *n = &w->nodes[to];
-	if (to == from || link->scheduled || !n->up || link->next >= w->message_count[from])
-		return;
-	const struct message *m = &w->messages[from][link->next];
-	if (m->height > replica_consensus(n->replica)->height)
-		return;
-	uint64_t due = m->sent_us + random_below(&w->dice, w->delay_us_max) + 1;
-	if (due < link->last_us)
-		due = link->last_us;
-	if (due < w->now_us)
-		due = w->now_us;
-	link->last_us = due;
-	link->scheduled = true;
-	world_at(w, due - w->now_us, EVENT_MESSAGE, n, from);
-}
-
-static void poll_all(struct world *w, uint32_t to)
-{
-	for (uint32_t from = 0; from < w->options.nodes; from++)
-		link_poll(w, to, from);
-}
-
-void world_height(struct world *w, const struct sim_node *n)
-{
-	poll_all(w, n->index);
-}
-
-void world_send(struct world *w, const struct sim_node *n, struct bytes raw)
-{
-	uint32_t from = n->index;
-	if (w->options.nodes == 1)
-		return;
-	if (w->message_count[from] == w->message_cap[from]) {
-		w->message_cap[from] = w->message_cap[from] ? w->message_cap[from] * 2 : 256;
-		w->messages[from] = realloc(
-			w->messages[from], w->message_cap[from] * sizeof *w->messages[from]);
-		CHECK(w->messages[from]);
-	}
-	struct message *m = &w->messages[from][w->message_count[from]++];
-	m->data = malloc(raw.len);
-	CHECK(m->data);
-	memcpy(m->data, raw.data, raw.len);
-	m->len = raw.len;
-	m->height = height_of(raw);
-	m->sent_us = w->now_us;
-	for (uint32_t to = 0; to < w->options.nodes; to++)
-		link_poll(w, to, from);
-}
-
-/* Everything of the receiver's height, and the last commit's votes, from the start. */
-static void offer_again(struct world *w, uint32_t to)
-{
-	int64_t height = replica_consensus(w->nodes[to].replica)->height;
-	for (uint32_t from = 0; from < w->options.nodes; from++) {
-		struct link *link = &w->links[to][from];
-		while (link->next > 0 && w->messages[from][link->next - 1].height >= height)
-			link->next--;
-	}
-	poll_all(w, to);
-}
-
-static void deliver(struct world *w, const struct event *event)
-{
-	uint32_t from = (uint32_t)event->detail;
-	struct link *link = &w->links[event->node][from];
-	struct sim_node *n = &w->nodes[event->node];
-	const struct message *m = &w->messages[from][link->next++];
-	struct bytes raw = bytes_view(m->data, m->len);
-	link->scheduled = false;
-	if (!w->healing && random_chance(&w->dice, w->options.loss)) {
-		world_note(w, n, "message lost", raw);
-	} else {
-		world_note(w, n, "message", raw);
-		node_message(n, raw);
-		if (n->up && !w->healing && random_chance(&w->dice, 20))
-			node_message(n, raw);
-	}
-	link_poll(w, event->node, from);
-}
-
 /* ---- crashes ---- */
 
 void world_crashed(struct world *w, const struct sim_node *n)
 {
 	w->crashes++;
-	for (uint32_t from = 0; from < w->options.nodes; from++)
-		w->links[n->index][from].scheduled = false;
+	net_crashed(&w->net, n->index);
 	struct event event = {
 		.at_us = w->now_us + 1 + random_below(&w->dice, w->healing ? 1000 : 500 * 1000),
 		.order = w->order++,
@@ -252,7 +147,7 @@ static void start(struct world *w, struct sim_node *n)
 {
 	node_start(n);
 	if (n->up && !w->fault[0])
-		offer_again(w, n->index);
+		net_started(&w->net, n->index);
 }
 
 static void plan_crash(struct world *w, struct sim_node *n)
@@ -260,6 +155,21 @@ static void plan_crash(struct world *w, struct sim_node *n)
 	n->crash_kind = random_chance(&w->dice, 600) ? CRASH_POWER : CRASH_KILL;
 	n->crash_torn = random_chance(&w->dice, 500);
 	n->crash_at = n->deeds + random_below(&w->dice, 60);
+}
+
+/* Two nodes no longer hear each other, or one hears nobody. */
+static void cut_something(struct world *w)
+{
+	uint32_t n = w->options.nodes, a = (uint32_t)random_below(&w->dice, n);
+	uint64_t us = random_below(&w->dice, 1500 * 1000);
+	if (random_chance(&w->dice, 500)) {
+		net_cut(&w->net, a, (a + 1 + (uint32_t)random_below(&w->dice, n - 1)) % n, us);
+		return;
+	}
+	for (uint32_t b = 0; b < n; b++) {
+		if (b != a)
+			net_cut(&w->net, a, b, us);
+	}
 }
 
 static void chaos(struct world *w)
@@ -274,6 +184,8 @@ static void chaos(struct world *w)
 			if (w->nodes[i].up)
 				node_crash(&w->nodes[i], CRASH_POWER, true);
 		}
+	} else if (w->options.nodes > 1 && random_chance(&w->dice, 200)) {
+		cut_something(w);
 	} else if (up == w->options.nodes) {
 		plan_crash(w, &w->nodes[random_below(&w->dice, w->options.nodes)]);
 	}
@@ -289,16 +201,7 @@ static void heal(struct world *w)
 			w->nodes[i].crash_at = UINT64_MAX;
 	}
 	w->target = w->checks.top + w->options.blocks;
-	world_at(w, 0, EVENT_OFFER, NULL, 0);
-}
-
-static void offer(struct world *w)
-{
-	for (uint32_t i = 0; i < w->options.nodes; i++) {
-		if (w->nodes[i].up)
-			offer_again(w, i);
-	}
-	world_at(w, OFFER_US, EVENT_OFFER, NULL, 0);
+	net_heal(&w->net);
 }
 
 /* ---- life ---- */
@@ -313,7 +216,7 @@ void world_init(struct world *w, const struct sim_options *options)
 	people_init(&w->people, options->nodes);
 	checks_init(&w->checks, &w->people);
 	work_init(&w->work, random_next(&w->dice));
-	w->delay_us_max = 1000 * (1 + random_below(&w->dice, 60));
+	net_init(&w->net, w);
 	w->apply_us_max = 10 + random_below(&w->dice, 8000);
 	w->sign_us_max = random_chance(&w->dice, 500) ? 0 : 1 + random_below(&w->dice, 3000);
 	for (uint32_t i = 0; i < options->nodes; i++)
@@ -327,10 +230,8 @@ void world_fini(struct world *w)
 {
 	for (uint32_t i = 0; i < w->options.nodes; i++) {
 		node_fini(&w->nodes[i]);
-		for (size_t k = 0; k < w->message_count[i]; k++)
-			free(w->messages[i][k].data);
-		free(w->messages[i]);
 	}
+	net_fini(&w->net);
 	checks_fini(&w->checks);
 	people_fini(&w->people);
 	free(w->events);
@@ -372,9 +273,11 @@ static void happen(struct world *w, const struct event *e)
 		if (mine)
 			node_signed(n);
 		break;
-	case EVENT_MESSAGE:
+	case EVENT_MESSAGE: net_deliver(&w->net, e->node, e->detail); break;
+	case EVENT_LINK: net_link(&w->net, e->node, (uint32_t)e->detail); break;
+	case EVENT_UNLINKED:
 		if (mine)
-			deliver(w, e);
+			net_unlinked(&w->net, e->node, (uint32_t)e->detail);
 		break;
 	case EVENT_START:
 		if (!n->up)
@@ -386,7 +289,6 @@ static void happen(struct world *w, const struct event *e)
 		break;
 	case EVENT_CHAOS: chaos(w); break;
 	case EVENT_HEAL: heal(w); break;
-	case EVENT_OFFER: offer(w); break;
 	}
 }
 

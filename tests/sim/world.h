@@ -1,16 +1,14 @@
-/* world: time, chance and network of the simulator: one queue of events in order of time, one seed,
- * one thread. Owns nodes, messages, workload and checks. What happens is hashed as it happens: the
- * same seed gives the same hash. The network is an ideal gossip: each link delivers in order, late,
- * twice or (when told) not at all, keeps a message until its receiver's height has come to it, and
- * offers everything of the current height again after a crash and, in the end, every second. */
+/* world: time and chance of the simulator: one queue of events in order of time, one seed, one
+ * thread. Owns nodes, network, workload and checks. First everything may fail; then nothing fails
+ * any more, and so many blocks must be committed by every node. What happens is hashed as it
+ * happens: the same seed gives the same hash. */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
 #include "tests/sim/checks.h"
+#include "tests/sim/net.h"
 #include "tests/sim/node.h"
 #include "tests/sim/work.h"
-
-enum { SIM_NODES_MAX = 7 };
 
 struct sim_options {
 	uint64_t seed;
@@ -33,12 +31,13 @@ enum event_kind {
 	EVENT_JOB_RUN,
 	EVENT_JOB_DONE,
 	EVENT_SIGNED,
-	EVENT_MESSAGE, /* node: receiver, detail: sender */
+	EVENT_MESSAGE,  /* node: receiver */
+	EVENT_LINK,     /* detail: the other end */
+	EVENT_UNLINKED, /* as the end called node notices it */
 	EVENT_START,
 	EVENT_WORK,
 	EVENT_CHAOS, /* plan the next crash */
-	EVENT_HEAL,
-	EVENT_OFFER /* everything again, while healing */
+	EVENT_HEAL
 };
 
 struct event {
@@ -48,19 +47,6 @@ struct event {
 	uint32_t node;
 	uint64_t life;
 	uint64_t detail;
-};
-
-struct message {
-	uint8_t *data;
-	size_t len;
-	int64_t height;
-	uint64_t sent_us;
-};
-
-struct link {
-	size_t next; /* of the sender's messages */
-	bool scheduled;
-	uint64_t last_us; /* nothing arrives before what was sent before it */
 };
 
 struct world {
@@ -74,10 +60,7 @@ struct world {
 	struct checks checks;
 	struct work work;
 	struct sim_node nodes[SIM_NODES_MAX];
-	struct message *messages[SIM_NODES_MAX]; /* sent by each */
-	size_t message_count[SIM_NODES_MAX], message_cap[SIM_NODES_MAX];
-	struct link links[SIM_NODES_MAX][SIM_NODES_MAX]; /* [to][from] */
-	uint64_t delay_us_max;                           /* of a message */
+	struct net net;
 	uint64_t apply_us_max;
 	uint64_t sign_us_max; /* 0: signatures are answered in the same turn */
 	bool healing;
@@ -100,9 +83,6 @@ void world_fail(struct world *w, const char *format, ...) __attribute__((format(
 /* Schedules an event for this life of the node. */
 void world_at(struct world *w, uint64_t delay_us, enum event_kind kind, const struct sim_node *n,
 	uint64_t detail);
-void world_send(struct world *w, const struct sim_node *n, struct bytes message);
-/* A node came to another height: what waited for it may go on. */
-void world_height(struct world *w, const struct sim_node *n);
 /* What happened, into the hash and, when asked for, onto the screen. */
 void world_note(struct world *w, const struct sim_node *n, const char *what, struct bytes detail);
 /* The node is down; it will be started again. */

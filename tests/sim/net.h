@@ -1,0 +1,49 @@
+/* net: the simulator's network: a link between every two nodes that are up, told to both as the
+ * driver tells it. A link delivers in order, late, now and then twice; messages may be lost before
+ * they enter it; when it is cut, what was under way is gone. Owned by the world. */
+#ifndef TESTS_SIM_NET_H
+#define TESTS_SIM_NET_H
+
+#include "tests/sim/node.h"
+
+enum { SIM_NODES_MAX = 7 };
+
+struct message {
+	uint8_t *data;
+	size_t len;
+};
+
+/* One direction. */
+struct lane {
+	struct message *messages; /* under way, in order */
+	size_t count, cap;
+	uint64_t last_us; /* nothing arrives before what was sent before it */
+};
+
+struct net {
+	struct world *world;
+	bool linked[SIM_NODES_MAX][SIM_NODES_MAX];
+	bool told[SIM_NODES_MAX][SIM_NODES_MAX]; /* [a][b]: a was told that b is up */
+	uint64_t epoch[SIM_NODES_MAX][SIM_NODES_MAX];
+	uint64_t cut_until_us[SIM_NODES_MAX][SIM_NODES_MAX];
+	struct lane lanes[SIM_NODES_MAX][SIM_NODES_MAX]; /* [to][from] */
+	uint64_t delay_us_max;
+};
+
+void net_init(struct net *net, struct world *world);
+void net_fini(struct net *net);
+
+void net_started(struct net *net, uint32_t node);
+void net_crashed(struct net *net, uint32_t node);
+/* to: a node, or REPLICA_EVERYONE. */
+void net_send(struct net *net, uint32_t from, uint32_t to, struct bytes raw);
+/* Nothing passes between the two for so long. */
+void net_cut(struct net *net, uint32_t a, uint32_t b, uint64_t us);
+void net_heal(struct net *net);
+
+/* Events of it. */
+void net_link(struct net *net, uint32_t a, uint32_t b);
+void net_unlinked(struct net *net, uint32_t a, uint32_t b);
+void net_deliver(struct net *net, uint32_t to, uint64_t detail);
+
+#endif

@@ -1,4 +1,4 @@
-foreach(subject IN ITEMS apply config daemon files disk driver homes waits workers)
+foreach(subject IN ITEMS apply config daemon files disk driver homes net waits workers)
 	unit_test(node_${subject} SOURCES unit/node_place.c LINKS node)
 endforeach()
 # RocksDB isn't built with the thread sanitizer, which then can't see what orders its own accesses.

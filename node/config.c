@@ -38,6 +38,8 @@ static const struct key keys[] = {
 	TEXT("moniker", moniker, "aitbc", "name of this node, shown by status"),
 	{"log_level", KEY_LEVEL, AT(log_level), "info", 0, 0, "debug, info, unusual or broken"},
 	NUMBER("verify_threads", verify_threads, "0", 0, 64, "signature threads; 0: one a core"),
+	TEXT("p2p.listen", p2p_listen, "127.0.0.1", "numeric address of the peers' port"),
+	NUMBER("p2p.port", p2p_port, "26656", 0, 65535, "peers' port; the peers are in peers.json"),
 	TEXT("rpc.listen", rpc_listen, "127.0.0.1", "address of the JSON-RPC port"),
 	NUMBER("rpc.port", rpc_port, "26657", 0, 65535, "JSON-RPC port"),
 	NUMBER("rpc.batch_max", rpc_batch_max, "10", 1, 1000, "calls in one batch"),

@@ -14,6 +14,9 @@ struct config {
 	char log_level[CONFIG_TEXT_BYTES];
 	uint64_t verify_threads; /* 0: one a core, at least one */
 
+	char p2p_listen[CONFIG_TEXT_BYTES];
+	uint64_t p2p_port;
+
 	char rpc_listen[CONFIG_TEXT_BYTES];
 	uint64_t rpc_port;
 	uint64_t rpc_batch_max;

@@ -10,9 +10,12 @@
 #include "base/json.h"
 #include "coordinator/coordinator.h"
 #include "node/config.h"
+#include "node/peers_file.h"
 #include "wallet/keystore.h"
 
 enum { KEY_FILE_BYTES_MAX = 4096, MINERS = 2, VALIDATOR_POWER = 10, PORTS_PER_NODE = 10 };
+enum { HOMES_MAX = PEERS_MAX + 1 }; /* each links with all others */
+_Static_assert((int)HOMES_MAX <= (int)VALIDATORS_MAX, "each home is a validator");
 enum { GENESIS_BYTES_MAX_ON_DISK = 64 * 1024 * 1024 };
 
 /* The accounts of a devnet and what they start with. */
@@ -181,6 +184,7 @@ static void write_config(struct buf *out, const struct homes_plan *plan, uint32_
 	snprintf(c.moniker, sizeof c.moniker, "node%u", index);
 	uint64_t base = plan->base_port + PORTS_PER_NODE * index;
 	c.coordinator_enabled = index == 0;
+	c.p2p_port = base;
 	c.rpc_port = base + 1;
 	if (plan->own_ports) {
 		c.coordinator_port = base + 2;
@@ -193,8 +197,22 @@ static void write_config(struct buf *out, const struct homes_plan *plan, uint32_
 	config_write(out, &c);
 }
 
-static enum status make_node(struct genesis *g, const struct homes_plan *plan, const char *home,
-	uint32_t index, char fault[NODE_FAULT_BYTES])
+/* The node as the others list it. */
+static struct net_peer peer_of(
+	const struct homes_plan *plan, const struct validator_secret *node, uint32_t index)
+{
+	struct net_peer peer = {
+		.key = validator_key_of(node),
+		.host = "127.0.0.1",
+		.port = (uint16_t)(plan->base_port + PORTS_PER_NODE * index),
+	};
+	snprintf(peer.name, sizeof peer.name, "node%u", index);
+	return peer;
+}
+
+static enum status make_node(struct genesis *g, struct net_peer *peer,
+	const struct homes_plan *plan, const char *home, uint32_t index,
+	char fault[NODE_FAULT_BYTES])
 {
 	char path[NODE_PATH_BYTES], name[GENESIS_NAME_BYTES_MAX + 1];
 	struct validator_secret validator, node;
@@ -213,6 +231,7 @@ static enum status make_node(struct genesis *g, const struct homes_plan *plan, c
 	buf_fini(&config);
 	if (status != STATUS_OK)
 		return status;
+	*peer = peer_of(plan, &node, index);
 	struct validator_key key = validator_key_of(&validator);
 	struct validator_address address = validator_address_of(&key);
 	snprintf(name, sizeof name, "node%u", index);
@@ -241,16 +260,42 @@ static enum status home_of(char out[NODE_PATH_BYTES], const struct homes_plan *p
 	return STATUS_OK;
 }
 
+/* Each home lists the nodes of all others. */
+static enum status make_peers(
+	const struct homes_plan *plan, const struct net_peer *nodes, char fault[NODE_FAULT_BYTES])
+{
+	char home[NODE_PATH_BYTES], path[NODE_PATH_BYTES];
+	enum status status = STATUS_OK;
+	for (uint32_t i = 0; i < plan->validators && status == STATUS_OK; i++) {
+		struct net_peer others[PEERS_MAX];
+		struct buf text;
+		memcpy(others, nodes, i * sizeof *nodes);
+		memcpy(others + i, nodes + i + 1, (plan->validators - i - 1) * sizeof *nodes);
+		buf_init(&text, 0);
+		peers_file_write(&text, others, plan->validators - 1);
+		status = home_of(home, plan, i);
+		if (status == STATUS_OK)
+			status = files_join(path, home, "peers.json");
+		if (status == STATUS_OK)
+			status = files_create(path, 0644, buf_view(&text), fault);
+		buf_fini(&text);
+	}
+	return status;
+}
+
 static enum status make_all(
 	struct genesis *g, const struct homes_plan *plan, char fault[NODE_FAULT_BYTES])
 {
 	char home[NODE_PATH_BYTES], path[NODE_PATH_BYTES], first[NODE_PATH_BYTES];
+	struct net_peer nodes[PEERS_MAX + 1];
 	enum status status = files_mkdir(plan->output, 0700, fault);
 	for (uint32_t i = 0; i < plan->validators && status == STATUS_OK; i++) {
 		status = home_of(home, plan, i);
 		if (status == STATUS_OK)
-			status = make_node(g, plan, home, i, fault);
+			status = make_node(g, &nodes[i], plan, home, i, fault);
 	}
+	if (status == STATUS_OK)
+		status = make_peers(plan, nodes, fault);
 	if (status == STATUS_OK)
 		status = home_of(first, plan, 0);
 	if (status == STATUS_OK)
@@ -284,8 +329,8 @@ static enum status make_all(
 
 enum status homes_make(const struct homes_plan *plan, char fault[NODE_FAULT_BYTES])
 {
-	if (plan->validators < 1 || plan->validators > VALIDATORS_MAX) {
-		snprintf(fault, NODE_FAULT_BYTES, "--validators: 1 to %d", VALIDATORS_MAX);
+	if (plan->validators < 1 || plan->validators > HOMES_MAX) {
+		snprintf(fault, NODE_FAULT_BYTES, "--validators: 1 to %d", HOMES_MAX);
 		return STATUS_INVALID;
 	}
 	if (!keystore_chain_is_devnet(plan->chain_id)) {

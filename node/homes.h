@@ -1,8 +1,8 @@
 /* homes: makes the folders that nodes live in, and reads what a node needs of its own back.
- *   HOME/genesis.json  config.json  validator_key.json (0600)  node_key.json (0600)  fence
- * consensus.log  data/ HOME/coordinator/  its key, API keys and artifacts (node 0) OUTPUT/keys/ the
- * devnet's user accounts, plain, 0600 Used by `aitbcd init` and `aitbcd testnet`, and at every
- * start. Never overwrites. */
+ *   HOME/genesis.json  config.json  peers.json  validator_key.json (0600)  node_key.json (0600)
+ * fence consensus.log  data/ HOME/coordinator/  its key, API keys and artifacts (node 0)
+ * OUTPUT/keys/ the devnet's user accounts, plain, 0600 Used by `aitbcd init` and `aitbcd testnet`,
+ * and at every start. Never overwrites. */
 #ifndef NODE_HOMES_H
 #define NODE_HOMES_H
 

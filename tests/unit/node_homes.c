@@ -14,6 +14,7 @@
 #include "base/hex.h"
 #include "node/config.h"
 #include "node/homes.h"
+#include "node/peers_file.h"
 #include "tests/unit/node_place.h"
 #include "wallet/keystore.h"
 
@@ -80,6 +81,7 @@ static void a_made_home_parses_and_its_key_is_the_validator(void **state)
 	config_defaults(&config);
 	assert_int_equal(config_read(&config, place_path(p, "home"), fault), STATUS_OK);
 	assert_true(config.coordinator_enabled);
+	assert_int_equal(config.p2p_port, 26656);
 	assert_int_equal(config.rpc_port, 26657);
 	assert_int_equal(config.metrics_port, 9090);
 }
@@ -170,11 +172,146 @@ static void homes_of_a_testnet_share_one_genesis_and_no_key_or_port(void **state
 		config_defaults(&config);
 		snprintf(name, sizeof name, "net/node%u", i);
 		assert_int_equal(config_read(&config, place_path(p, name), fault), STATUS_OK);
+		assert_int_equal(config.p2p_port, 30000 + 10 * i);
 		assert_int_equal(config.rpc_port, 30001 + 10 * i);
 		assert_int_equal(config.metrics_port, 30003 + 10 * i);
 		assert_int_equal(config.coordinator_enabled, i == 0);
 	}
 	genesis_fini(&g);
+}
+
+/* ---- peers.json ---- */
+
+static void homes_of_a_testnet_list_each_other(void **state)
+{
+	enum { NODES = 4 };
+	struct place *p = *state;
+	struct homes_plan plan = plan_of(place_path(p, "net"));
+	plan.validators = NODES;
+	plan.single_home = false;
+	assert_int_equal(homes_make(&plan, fault), STATUS_OK);
+	struct validator_key keys[NODES];
+	char name[64];
+	for (unsigned i = 0; i < NODES; i++) {
+		struct validator_secret secret;
+		snprintf(name, sizeof name, "net/node%u/node_key.json", i);
+		assert_int_equal(homes_read_key(&secret, place_path(p, name), fault), STATUS_OK);
+		keys[i] = validator_key_of(&secret);
+	}
+	for (unsigned i = 0; i < NODES; i++) {
+		static struct peer_list list;
+		snprintf(name, sizeof name, "net/node%u", i);
+		assert_int_equal(
+			peers_file_read(&list, place_path(p, name), &keys[i], fault), STATUS_OK);
+		assert_int_equal(list.count, NODES - 1);
+		for (unsigned j = 0; j < list.count; j++) {
+			unsigned other = j < i ? j : j + 1;
+			snprintf(name, sizeof name, "node%u", other);
+			assert_string_equal(list.peers[j].name, name);
+			assert_memory_equal(list.peers[j].key.b, keys[other].b, 32);
+			assert_string_equal(list.peers[j].host, "127.0.0.1");
+			assert_int_equal(list.peers[j].port, 26656 + 10 * other);
+		}
+	}
+}
+
+static void a_single_home_lists_nobody(void **state)
+{
+	static const struct validator_key me;
+	static struct peer_list list;
+	struct place *p = *state;
+	struct homes_plan plan = plan_of(place_path(p, "home"));
+	assert_int_equal(homes_make(&plan, fault), STATUS_OK);
+	assert_true(place_has(p, "home/peers.json"));
+	list.count = 9;
+	assert_int_equal(peers_file_read(&list, place_path(p, "home"), &me, fault), STATUS_OK);
+	assert_int_equal(list.count, 0);
+	list.count = 9; /* no file is no peers either */
+	assert_int_equal(peers_file_read(&list, p->dir, &me, fault), STATUS_OK);
+	assert_int_equal(list.count, 0);
+}
+
+#define KEY_A "\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\""
+#define KEY_B "\"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\""
+#define ENTRY(name, key, address)                                                                  \
+	"{\"name\": \"" name "\", \"key\": " key ", \"address\": \"" address "\"}"
+
+static enum status read_peers(struct place *p, struct peer_list *list, const char *text)
+{
+	struct validator_key me;
+	memset(me.b, 2, sizeof me.b); /* KEY_B */
+	place_write(p, "peers.json", text, strlen(text));
+	return peers_file_read(list, p->dir, &me, fault);
+}
+
+static void a_list_of_peers_survives_the_file(void **state)
+{
+	static struct peer_list list, again;
+	struct place *p = *state;
+	assert_int_equal(read_peers(p, &list,
+				 "[" ENTRY("a.b-c_9", KEY_A, "10.0.0.1:1") "," ENTRY("z",
+					 "\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\"",
+					 "[2001:db8::7]:65535") "]"),
+		STATUS_OK);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.peers[1].host, "2001:db8::7");
+	assert_int_equal(list.peers[1].port, 65535);
+	struct buf text = {0};
+	peers_file_write(&text, list.peers, list.count);
+	assert_int_equal(read_peers(p, &again, buf_text(&text)), STATUS_OK);
+	assert_memory_equal(&list, &again, sizeof list);
+	buf_fini(&text);
+}
+
+static void a_wrong_list_of_peers_is_refused_by_its_place(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} table[] = {
+		{"", "peers.json"},
+		{"{}", "no array"},
+		{"[1]", "[0].: not an object"},
+		{"[{}]", "[0].name"},
+		{"[" ENTRY("", KEY_A, "1.2.3.4:1") "]", "[0].name"},
+		{"[" ENTRY("a b", KEY_A, "1.2.3.4:1") "]", "[0].name"},
+		{"[" ENTRY("a=\\n", KEY_A, "1.2.3.4:1") "]", "[0].name"},
+		{"[" ENTRY("a", "\"AQE=\"", "1.2.3.4:1") "]", "[0].key"},
+		{"[" ENTRY("a", "7", "1.2.3.4:1") "]", "[0].key"},
+		{"[" ENTRY("a", KEY_B, "1.2.3.4:1") "]", "[0].key: this node's own"},
+		{"[" ENTRY("a", KEY_A, "1.2.3.4") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "1.2.3.4:") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "1.2.3.4:0") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "1.2.3.4:65536") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "1.2.3.4:+1") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "1.2.3.4:1 ") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "::1:1") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "[1.2.3.4]:1") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "[]:1") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "localhost:1") "]", "[0].address"},
+		{"[" ENTRY("a", KEY_A, "") "]", "[0].address"},
+		{"[{\"name\": \"a\", \"key\": " KEY_A ", \"address\": \"1.2.3.4:1\", \"port\": 1}]",
+			"[0].*"},
+		{"[" ENTRY("a", KEY_A, "1.2.3.4:1") "," ENTRY("b", KEY_A, "1.2.3.4:2") "]",
+			"[1].key: listed before"},
+		{"[" ENTRY("a", KEY_A, "1.2.3.4:1") "," ENTRY(
+			 "a", "\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\"", "1.2.3.4:2") "]",
+			"[1].name: listed before"},
+	};
+	static struct peer_list list;
+	struct place *p = *state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		if (read_peers(p, &list, table[i].text) != STATUS_INVALID)
+			fail_msg("accepted: %s", table[i].text);
+		if (!strstr(fault, table[i].says))
+			fail_msg("%s: says %s", table[i].text, fault);
+	}
+	struct buf many = {0};
+	for (int i = 0; i <= PEERS_MAX; i++)
+		buf_append_text(&many, i ? ",{}" : "[{}");
+	buf_append_text(&many, "]");
+	assert_int_equal(read_peers(p, &list, buf_text(&many)), STATUS_INVALID);
+	assert_non_null(strstr(fault, "65 nodes, 64 at most"));
+	buf_fini(&many);
 }
 
 static void a_home_is_never_made_over_another(void **state)
@@ -196,7 +333,7 @@ static void a_plan_that_makes_no_sense_makes_nothing(void **state)
 	struct homes_plan plan = plan_of(place_path(p, "home"));
 	plan.validators = 0;
 	assert_int_equal(homes_make(&plan, fault), STATUS_INVALID);
-	plan.validators = VALIDATORS_MAX + 1;
+	plan.validators = PEERS_MAX + 2; /* each links with all others */
 	assert_int_equal(homes_make(&plan, fault), STATUS_INVALID);
 	plan = plan_of(place_path(p, "home"));
 	plan.chain_id = "mainnet-1"; /* its keys would lie about in plain */
@@ -314,6 +451,10 @@ int main(void)
 		CLAIM(secrets_are_for_their_owner_alone),
 		CLAIM(the_accounts_made_are_those_the_genesis_pays),
 		CLAIM(homes_of_a_testnet_share_one_genesis_and_no_key_or_port),
+		CLAIM(homes_of_a_testnet_list_each_other),
+		CLAIM(a_single_home_lists_nobody),
+		CLAIM(a_list_of_peers_survives_the_file),
+		CLAIM(a_wrong_list_of_peers_is_refused_by_its_place),
 		CLAIM(a_home_is_never_made_over_another),
 		CLAIM(a_plan_that_makes_no_sense_makes_nothing),
 		CLAIM(ports_past_the_last_one_are_refused),

@@ -7,6 +7,7 @@
 #include "chain/format/vote.h"
 #include "chain/format/wire.h"
 #include "chain/index.h"
+#include "replica/evidence.h"
 
 struct apply_job *apply_job_new(enum apply_kind kind, const struct app *app, struct store *store)
 {
@@ -100,6 +101,7 @@ static enum status fill_batch(struct apply_job *job, struct store_batch *batch)
 		.tx_count = c->tx_count,
 	};
 	enum status status = blocks_put(batch, &entry);
+	evidence_put(batch, c->block);
 	if (status == STATUS_OK)
 		status = index_put(batch, job->head.height, &job->executed->result);
 	if (status == STATUS_OK)

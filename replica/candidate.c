@@ -152,15 +152,13 @@ enum status candidate_pack(struct buf *out, const struct candidate_plan *plan)
 		data.txs[i] = wire_borrow(plan->txs[i].raw.data, plan->txs[i].raw.len);
 	m.data_hash = data_hash(&data);
 	m.pb.data_hash = borrow(&m.data_hash);
-	Pb__EvidenceList evidence;
-	pb__evidence_list__init(&evidence);
-	m.evidence_hash = evidence_hash(&evidence);
+	m.evidence_hash = evidence_hash(plan->evidence);
 	m.pb.evidence_hash = borrow(&m.evidence_hash);
 	Pb__Block block;
 	pb__block__init(&block);
 	block.header = &m.pb;
 	block.data = &data;
-	block.evidence = &evidence;
+	block.evidence = (Pb__EvidenceList *)(uintptr_t)plan->evidence;
 	block.last_commit = (Pb__Commit *)(uintptr_t)last_commit;
 	block_pack(out, &block);
 	free(data.txs);
@@ -216,8 +214,6 @@ const char *candidate_fault(
 	memcpy(proposer.b, h->proposer_address.data, sizeof proposer.b);
 	if (validator_set_find(&head->validators, &proposer) < 0)
 		return "header.proposer_address";
-	if (c->block->evidence->n_evidence > 0)
-		return "evidence";
 	return last_commit_fault(c, head, chain_id);
 }
 

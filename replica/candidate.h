@@ -39,13 +39,14 @@ struct candidate_plan {
 	struct timestamp time;
 	struct validator_address proposer;
 	const Pb__Commit *last_commit;
+	const Pb__EvidenceList *evidence;
 	const struct app_tx *txs;
 	size_t tx_count;
 };
 MUST_USE enum status candidate_pack(struct buf *out, const struct candidate_plan *plan);
 
 /* Does the block follow from the head? NULL: yes; else what is wrong. Signatures of the last commit
- * are checked; its transactions are the app's to judge. */
+ * are checked; its transactions are the app's to judge, its evidence evidence.h's. */
 const char *candidate_fault(
 	const struct candidate *c, const struct chain_head *head, const char *chain_id);
 

@@ -98,6 +98,14 @@ static void check_proposal(struct replica *r, const struct block_id *id, struct 
 	struct candidate *c = replica_candidate(r, id);
 	CHECK(c);
 	const char *fault = candidate_fault(c, &r->head, r->config.start.chain_id);
+	enum status status = STATUS_OK;
+	if (!fault)
+		status = evidence_check_list(&fault, c->block->evidence, r->config.store, &r->head,
+			r->config.start.chain_id);
+	if (status != STATUS_OK) {
+		replica_stop(r, "looking up evidence", status);
+		return;
+	}
 	if (fault) {
 		log_event(r->config.log, LOG_UNUSUAL, "proposal_refused height=%lld fault=\"%s\"",
 			(long long)r->core.height, fault);
@@ -259,6 +267,8 @@ static void commit(struct replica *r, const struct consensus_effect *e, struct r
 
 static void note_evidence(struct replica *r, const struct consensus_effect *e)
 {
+	if (e->vote.height == r->core.height)
+		evidence_note(&r->evidence, &e->vote, &e->other);
 	char address[41];
 	hex_upper(address, e->vote.address.b, sizeof e->vote.address.b);
 	log_event(r->config.log, LOG_UNUSUAL, "double_sign validator=%s height=%lld round=%d",
@@ -374,11 +384,12 @@ static void built(struct replica *r, struct apply_job *job, struct replica_now n
 	if (r->core.has_last_commit)
 		plan.last_commit =
 			engine_commit(&r->core.last_precommits, &r->head.block_id, &arena);
+	plan.evidence = evidence_for_block(&r->evidence, &arena, EVIDENCE_BLOCK_BYTES_MAX);
 	struct buf raw;
 	buf_init(&raw, 0);
 	struct candidate *c = NULL;
 	const char *fault = NULL;
-	enum status status = candidate_pack(&raw, &plan);
+	enum status status = plan.evidence ? candidate_pack(&raw, &plan) : STATUS_NO_MEMORY;
 	if (status == STATUS_OK)
 		status = candidate_of_bytes(&c, buf_view(&raw), &fault);
 	buf_fini(&raw);
@@ -399,6 +410,15 @@ static void built(struct replica *r, struct apply_job *job, struct replica_now n
 	else if (!replica_keep_candidate(r, c, out))
 		return;
 	engine_input(r, &in);
+}
+
+/* Double votes of this height can be proved now, and everybody may put the proof into a block. */
+static void tell_evidence(struct replica *r, const Pb__Block *block, struct replica_effects *out)
+{
+	size_t fresh[EVIDENCE_PAIRS_MAX], count;
+	evidence_committed(&r->evidence, &r->head, block, fresh, &count);
+	for (size_t i = 0; i < count && r->config.has_peers; i++)
+		say_evidence(r, &r->evidence.items[fresh[i]].packed, out);
 }
 
 /* The block is in the store: the mempool, the log and the core go on to the next height. */
@@ -425,6 +445,7 @@ static void written(struct replica *r, struct apply_job *job, struct replica_now
 	e->bytes_at = r->scratch.len;
 	buf_append(&r->scratch, c->tx_hashes, c->tx_count * sizeof *c->tx_hashes);
 	e->bytes.len = r->scratch.len - e->bytes_at;
+	tell_evidence(r, c->block, out);
 	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
 		candidate_free(r->candidates[i]);
 		r->candidates[i] = NULL;

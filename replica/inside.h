@@ -3,7 +3,11 @@
 #define REPLICA_INSIDE_H
 
 #include "chain/proto/peer.pb-c.h"
+#include "replica/evidence.h"
 #include "replica/replica.h"
+
+/* Of a block of ours; room for it is kept beside the transactions. */
+enum { EVIDENCE_BLOCK_BYTES_MAX = 16 * 1024 };
 
 enum { TIMERS_MAX = 16, QUESTIONS_MAX = 32, CORE_INPUTS_MAX = 64 };
 
@@ -55,6 +59,7 @@ struct replica {
 	int32_t build_round;
 	bool last_block_empty; /* nothing in it and app_hash as before: nothing left to prove */
 	size_t last_block_txs;
+	struct evidence_pool evidence;
 	bool replaying;
 	struct replica_peer peers[PEERS_MAX];
 	/* Messages of the height after ours, as u32be peer, u32be length, bytes: said again when it

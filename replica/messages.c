@@ -90,3 +90,18 @@ void say_transaction(struct replica *r, struct bytes tx, struct replica_effects 
 	message.transaction = &transaction;
 	say(r, REPLICA_EVERYONE, &message, out);
 }
+
+void say_evidence(struct replica *r, const struct buf *packed, struct replica_effects *out)
+{
+	enum { EVIDENCE_ARENA_BYTES_MAX = 16 * 1024 };
+	struct arena arena;
+	arena_init(&arena, EVIDENCE_ARENA_BYTES_MAX);
+	Pb__PeerMessage message;
+	pb__peer_message__init(&message);
+	message.sum_case = PB__PEER_MESSAGE__SUM_EVIDENCE;
+	message.evidence = pb__duplicate_vote_evidence__unpack(
+		arena_protobuf(&arena), packed->len, packed->data);
+	if (message.evidence)
+		say(r, REPLICA_EVERYONE, &message, out);
+	arena_fini(&arena);
+}

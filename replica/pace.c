@@ -96,8 +96,9 @@ static void build(struct replica *r, struct replica_now now, struct replica_effe
 		job->block.time = pace_block_time(r, now);
 		job->block.last_time = r->head.time;
 		job->block.proposer = validator_address_of(&r->config.me);
-		size_t room = candidate_tx_room(
-			r->head.params.block_max_bytes, r->head.last_validators.count);
+		size_t room =
+			candidate_tx_room(r->head.params.block_max_bytes - EVIDENCE_BLOCK_BYTES_MAX,
+				r->head.last_validators.count);
 		size_t count = mempool_reap(r->config.mempool, reaped, BLOCK_TXS_MAX, room,
 			(uint64_t)timestamp_ms(job->block.time));
 		if (!copy_txs(job, reaped, count)) {

@@ -149,6 +149,7 @@ static int64_t height_of(const Pb__PeerMessage *m)
 	case PB__PEER_MESSAGE__SUM_STATUS:
 	case PB__PEER_MESSAGE__SUM_BLOCK_REQUEST:
 	case PB__PEER_MESSAGE__SUM_TRANSACTION:
+	case PB__PEER_MESSAGE__SUM_EVIDENCE:
 	case PB__PEER_MESSAGE__SUM__NOT_SET:
 	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
 	}
@@ -209,6 +210,22 @@ static void submit(
 	e->bytes.len = r->scratch.len - e->bytes_at;
 }
 
+/* A proof of a height we haven't reached may be good: only its form is held against the messenger.
+ */
+static const char *on_evidence(struct replica *r, const Pb__DuplicateVoteEvidence *evidence)
+{
+	struct vote vote;
+	const char *fault;
+	if (!evidence->vote_a || !evidence->vote_b || !evidence->timestamp ||
+		!vote_from_pb(&vote, evidence->vote_a) || !vote_from_pb(&vote, evidence->vote_b))
+		return "evidence form";
+	enum status status = evidence_check(
+		&fault, evidence, r->config.store, &r->head, r->config.start.chain_id);
+	if (status == STATUS_OK && !fault)
+		evidence_keep(&r->evidence, evidence);
+	return NULL;
+}
+
 static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMessage *m,
 	struct replica_now now, struct replica_effects *out)
 {
@@ -225,6 +242,7 @@ static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMess
 			return "transaction size";
 		submit(r, m->transaction, out);
 		return NULL;
+	case PB__PEER_MESSAGE__SUM_EVIDENCE: return on_evidence(r, m->evidence);
 	case PB__PEER_MESSAGE__SUM__NOT_SET:
 	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
 	}
@@ -235,10 +253,16 @@ void peers_message(struct replica *r, uint32_t peer, struct bytes message, struc
 	struct replica_effects *out)
 {
 	CHECK(peer < PEERS_MAX);
+	/* Nothing that the schema doesn't know: what is passed on or put into a block is what was
+	 * read. */
+	static const struct wire_bound bounds[] = {
+		{&pb__proof__descriptor, 4 /* aunts */, MERKLE_AUNTS_MAX}};
+	bool known = wire_check(&pb__peer_message__descriptor, message, bounds, 1, NULL) == WIRE_OK;
 	struct arena arena;
 	arena_init(&arena, MESSAGE_ARENA_BYTES_MAX);
 	const Pb__PeerMessage *m =
-		pb__peer_message__unpack(arena_protobuf(&arena), message.len, message.data);
+		known ? pb__peer_message__unpack(arena_protobuf(&arena), message.len, message.data)
+		      : NULL;
 	/* A proposal must be in the core before its parts can be judged worth keeping. */
 	engine_run(r, now, out);
 	const char *fault = "message form";

@@ -182,6 +182,7 @@ void replica_free(struct replica *r)
 	peers_forget(r);
 	apply_job_free(r->executed);
 	consensus_fini(&r->core);
+	evidence_fini(&r->evidence);
 	buf_fini(&r->scratch);
 	buf_fini(&r->early);
 	free(r);

@@ -30,6 +30,7 @@ void book_fini(struct book *book)
 	if (!book->turn)
 		return;
 	book->done = NULL;
+	book->must_sync = true;
 	book_flush(book);
 	event_free(book->turn);
 	store_batch_fini(&book->batch);
@@ -48,6 +49,11 @@ void book_delete(struct book *book, struct bytes key)
 	book_ask(book);
 }
 
+void book_must_sync(struct book *book)
+{
+	book->must_sync = true;
+}
+
 void book_ask(struct book *book)
 {
 	event_active(book->turn, EV_TIMEOUT, 1);
@@ -56,7 +62,7 @@ void book_ask(struct book *book)
 void book_flush(struct book *book)
 {
 	if (!book->failed && book->batch.count > 0) {
-		enum status status = store_write(book->store, &book->batch, true);
+		enum status status = store_write(book->store, &book->batch, book->must_sync);
 
 		if (status != STATUS_OK) {
 			log_event(book->log, LOG_BROKEN, "coordinator_store_failed status=\"%s\"",
@@ -66,6 +72,7 @@ void book_flush(struct book *book)
 	}
 	/* What done puts belongs to the next write. */
 	store_batch_clear(&book->batch);
+	book->must_sync = false;
 	if (book->done)
 		book->done(book->ctx, !book->failed);
 }

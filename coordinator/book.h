@@ -1,8 +1,8 @@
 /* book: the coordinator's rows on their way to disk. Gathers the puts of one loop turn into one
- * batch, writes it synced, and only then says so: many jobs share one sync. Reads see what is
- * gathered only after the write, so callers keep live things in memory. A failed write is final:
- * the store must not be written again (chain/store.h); book_failed says so and everyone answers
- * 503. */
+ * batch, writes it, and only then says so: many jobs share one write, and one sync where a promise
+ * hangs on it. Reads see what is gathered only after the write, so callers keep live things in
+ * memory. A failed write is final: the store must not be written again (chain/store.h); book_failed
+ * says so and everyone answers 503. */
 #ifndef COORDINATOR_BOOK_H
 #define COORDINATOR_BOOK_H
 
@@ -21,6 +21,7 @@ struct book {
 	struct event *turn;
 	book_done *done;
 	void *ctx;
+	bool must_sync;
 	bool failed;
 };
 
@@ -29,8 +30,12 @@ MUST_USE enum status book_init(struct book *book, struct event_base *loop, struc
 /* Writes what is gathered, without a word to done. */
 void book_fini(struct book *book);
 
+/* What the chain would tell again after a crash need not be synced: only a write in which
+ * book_must_sync was called is durable when done is. */
 void book_put(struct book *book, struct bytes key, struct bytes value);
 void book_delete(struct book *book, struct bytes key);
+/* Somebody was or will be promised what is in this write. */
+void book_must_sync(struct book *book);
 /* A write, and done, in this turn, even when nothing was put. */
 void book_ask(struct book *book);
 /* Writes now. */

@@ -108,8 +108,7 @@ static void take_terms(struct coordinator *c, struct job *job, const struct job_
 	job->review_end_ms = terms->review_end_ms + c->outage_ms;
 }
 
-/* Who of ours is the miner that the chain names? */
-static void find_miner(struct coordinator *c, struct job *job)
+void follow_find_miner(struct coordinator *c, struct job *job)
 {
 	struct miner *miner = miner_find(&c->miners, job->miner_id);
 
@@ -156,12 +155,13 @@ static void follow(
 		job->submit.height = terms->submit_height;
 		job->refused_code = 0;
 		job_forget_tx(&c->jobs, job);
+		submit_admitted(c, job, false);
 	}
 	if (job_state_terminal(terms->state))
 		take_end(job, terms);
 	else
 		take_terms(c, job, terms);
-	find_miner(c, job);
+	follow_find_miner(c, job);
 	if (terms->state == PB__JOB_STATE__DELIVERED && read_delivered(job, value) &&
 		job->delivered_ms == 0)
 		job->delivered_ms = coordinator_now(c);
@@ -191,7 +191,10 @@ static void not_there(struct coordinator *c, struct job *job)
 		return;
 	}
 	if (job->refused_code == 0 && now < until + LOOK_RETRY_MS) {
-		submit_broadcast(c, job);
+		if (job->admitted)
+			submit_inquire(c, job);
+		else
+			submit_broadcast(c, job);
 		return;
 	}
 	if (job->refused_code == 0)

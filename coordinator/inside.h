@@ -63,7 +63,9 @@ struct coordinator {
 	uint64_t chain_seen_ms; /* wall clock of the last answer */
 	int64_t chain_height;   /* of the last block looked at */
 	uint64_t outage_ms;     /* block time - job time */
-	bool watching;          /* a look at the tip is under way */
+	bool watching;          /* a look at the next block is under way */
+	size_t awaited;         /* submissions in the chain's mempool */
+	uint64_t slow_ms;       /* when polls were last ended */
 	bool published;         /* the chain's record of us is as configured */
 	bool publishing;
 	char trouble[160]; /* why nothing moves, for views; "" */
@@ -118,13 +120,24 @@ MUST_USE bool act_receipt(
 
 /* follow.c: the chain's word on a job */
 void follow_look(struct coordinator *c, struct job *job);
+/* Who of ours is the miner that the chain names? It may have registered since. */
+void follow_find_miner(struct coordinator *c, struct job *job);
 
 /* watch.c: the chain's tip, and our own record there */
 void watch_start(struct coordinator *c);
 void watch_on_timer(struct coordinator *c);
+/* A submission waits for its block. */
+void watch_soon(struct coordinator *c);
 
 /* submit.c */
 void submit_broadcast(struct coordinator *c, struct job *job);
+/* What became of its submit_job: in a block (code 0), or refused. */
+void submit_told(
+	struct coordinator *c, struct job *job, uint32_t code, const char *log, int64_t height);
+/* The chain doesn't know the job though its mempool took it: asks for the transaction itself. */
+void submit_inquire(struct coordinator *c, struct job *job);
+/* Whether it waits in the chain's mempool. */
+void submit_admitted(struct coordinator *c, struct job *job, bool admitted);
 
 /* offer.c: telling miners */
 void offer_job(struct coordinator *c, struct job *job);

@@ -224,6 +224,7 @@ void job_save_new(
 		       own = list_key(job->owner, job->submitted_ms, job->id);
 	struct bytes nothing = {NULL, 0};
 
+	book_must_sync(table->book);
 	job_save(table, job);
 	book_put(table->book, key_view(&live), nothing);
 	book_put(table->book, key_view(&body), payload);
@@ -246,6 +247,7 @@ void job_save_result(struct job_table *table, const struct job *job, struct byte
 {
 	struct row_key key = id_key('r', job->id);
 
+	book_must_sync(table->book);
 	book_put(table->book, key_view(&key), result);
 }
 

@@ -111,17 +111,19 @@ struct job {
 	struct job *queue_next, *queue_prev;
 	struct miner *hand; /* the miner whose slot it takes, or NULL */
 	struct job *hand_next, *hand_prev;
-	uint64_t heard_ms;  /* a heartbeat of its miner named it */
-	uint64_t looked_ms; /* the chain told us of it */
-	bool looking;       /* a query of the chain is under way */
-	bool acting;        /* an action of ours is gathered or on its way */
-	bool resumed;       /* read back at the start; not yet asked for on the chain */
-	bool renewing;      /* so is a renew_lease */
-	bool offering;      /* a push is under way */
-	bool offered;       /* the miner has heard of this attempt */
-	bool promised;      /* counted in its miner's promised */
-	bool broadcasting;  /* its submit_job is on its way */
-	uint8_t *raw_tx;    /* that transaction, until it is committed; freed with the job */
+	uint64_t heard_ms;     /* a heartbeat of its miner named it */
+	uint64_t broadcast_ms; /* last time its submit_job was sent */
+	uint64_t looked_ms;    /* the chain told us of it */
+	bool looking;          /* a query of the chain is under way */
+	bool acting;           /* an action of ours is gathered or on its way */
+	bool resumed;          /* read back at the start; not yet asked for on the chain */
+	bool renewing;         /* so is a renew_lease */
+	bool offering;         /* a push is under way */
+	bool offered;          /* the miner has heard of this attempt */
+	bool promised;         /* counted in its miner's promised */
+	bool broadcasting;     /* its submit_job is on its way */
+	bool admitted;         /* the chain's mempool took it; its block is awaited */
+	uint8_t *raw_tx;       /* that transaction, until it is committed; freed with the job */
 	size_t raw_tx_len;
 	uint64_t lease_told_ms; /* lease_end_ms as the chain told it */
 	uint32_t offer_tries;

@@ -66,6 +66,7 @@ static void save_spent(struct coordinator *c, size_t index)
 	spent_key(&key, c->keys.keys[index].id);
 	buf_append_u64be(&row, account->day);
 	buf_append_u64be(&row, account->spent);
+	book_must_sync(&c->book);
 	if (buf_ok(&key) && buf_ok(&row))
 		book_put(&c->book, buf_view(&key), buf_view(&row));
 	buf_fini(&row);

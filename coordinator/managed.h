@@ -35,7 +35,5 @@ enum http_answer submit_draft(
 	struct route_call *call, struct job *draft, struct bytes payload, struct bytes raw_tx);
 bool submit_check_payload(struct route_call *call, const json_t *payload, struct bytes raw,
 	const struct service **service);
-void submit_told(
-	struct coordinator *c, struct job *job, uint32_t code, const char *log, int64_t height);
 
 #endif

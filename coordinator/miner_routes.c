@@ -103,6 +103,19 @@ static void name_of_key(char out[MINER_ID_BYTES_MAX + 1], const struct account_k
 	address_text(out, &address);
 }
 
+/* Jobs are found by their miner's key: it has one owner here. */
+static bool key_is_anothers(const struct route_call *call, const struct miner *said)
+{
+	const struct miner_table *table = &call->c->miners;
+
+	for (size_t i = 0; i < table->count; i++) {
+		if (memcmp(table->miners[i]->key.b, said->key.b, sizeof said->key.b) == 0 &&
+			strcmp(table->miners[i]->key_id, call->key->id) != 0)
+			return true;
+	}
+	return false;
+}
+
 static struct miner *registered(struct route_call *call, const struct miner *said, const char *id)
 {
 	struct coordinator *c = call->c;
@@ -112,6 +125,11 @@ static struct miner *registered(struct route_call *call, const struct miner *sai
 	if (miner && strcmp(miner->key_id, call->key->id) != 0) {
 		reply_error(
 			call->reply, 409, "MINER_ID_TAKEN", "miner_id", "belongs to another key");
+		return NULL;
+	}
+	if (key_is_anothers(call, said)) {
+		reply_error(call->reply, 409, "PUBLIC_KEY_TAKEN", "public_key",
+			"is registered by another API key");
 		return NULL;
 	}
 	if (!miner) {
@@ -230,6 +248,8 @@ static void hear_jobs(struct route_call *call, const struct miner *miner, const 
 			!job_id_parse(id, json_string_value(name), json_string_length(name)))
 			continue;
 		job = jobs_find(&c->jobs, id);
+		if (job && !miner_find(&c->miners, job->miner_id))
+			follow_find_miner(c, job);
 		if (job && strcmp(job->miner_id, miner->id) == 0 &&
 			(!attempt || json_integer_value(attempt) == job->terms.attempt)) {
 			job_is_running(c, job);
@@ -394,8 +414,13 @@ static struct job *job_of_miner(struct route_call *call)
 	struct job *job = job_id_parse(id, call->arg[0], strlen(call->arg[0]))
 				  ? jobs_find(&c->jobs, id)
 				  : NULL;
-	struct miner *miner = job ? miner_find(&c->miners, job->miner_id) : NULL;
+	struct miner *miner;
 	struct job stored;
+
+	/* After a crash of ours a miner may have registered anew. */
+	if (job && !miner_find(&c->miners, job->miner_id))
+		follow_find_miner(c, job);
+	miner = job ? miner_find(&c->miners, job->miner_id) : NULL;
 
 	if (!job && job_id_parse(id, call->arg[0], strlen(call->arg[0])) &&
 		job_read(&c->jobs, &stored, id) == STATUS_OK) {

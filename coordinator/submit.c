@@ -7,8 +7,15 @@
 #include "base/json.h"
 #include "coordinator/inside.h"
 #include "coordinator/managed.h"
+#include "wallet/fields.h"
 
-enum { BROADCAST_TIMEOUT_MS = RPC_COMMIT_WAIT_MS + 5000, BROADCAST_RETRY_MS = 2000 };
+enum {
+	BROADCAST_TIMEOUT_MS = 8000,
+	BROADCAST_RETRY_MS = 2000,
+	REBROADCAST_MS = 10000,
+	/* An admitted submission whose block says nothing of it may have failed in it. */
+	BLOCK_WAIT_MS = 300
+};
 
 /* ---- to the chain ---- */
 
@@ -17,20 +24,24 @@ struct broadcast {
 	uint8_t job[JOB_ID_RAW_BYTES];
 };
 
-static uint32_t code_in(const json_t *result, const char *member, char log[200])
+void submit_admitted(struct coordinator *c, struct job *job, bool admitted)
 {
-	const json_t *part = json_object_get(result, member);
-	const char *text = json_string_value(json_object_get(part, "log"));
-	json_int_t code = json_integer_value(json_object_get(part, "code"));
-
-	if (code != 0 && text)
-		snprintf(log, 200, "%s", text);
-	return (uint32_t)code;
+	if (job->admitted == admitted)
+		return;
+	job->admitted = admitted;
+	if (!admitted) {
+		c->awaited--;
+		return;
+	}
+	c->awaited++;
+	work_wake_at(c, job, coordinator_now(c) + BLOCK_WAIT_MS);
+	watch_soon(c);
 }
 
 void submit_told(
 	struct coordinator *c, struct job *job, uint32_t code, const char *log, int64_t height)
 {
+	submit_admitted(c, job, false);
 	if (code != 0) {
 		/* Refused, or there already from an earlier try: the chain knows. */
 		job->refused_code = code;
@@ -49,37 +60,98 @@ void submit_told(
 	work_enter(c, job);
 }
 
-static void on_committed(struct coordinator *c, struct job *job, const json_t *result)
+/* The live, still submitting job of a call that has come back, or NULL. */
+static struct job *come_back(struct broadcast *broadcast, struct coordinator **c)
 {
-	char log[200] = "";
-	uint32_t code = code_in(result, "check_tx", log);
-	const char *height = json_string_value(json_object_get(result, "height"));
+	struct job *job;
 
-	if (code == 0)
-		code = code_in(result, "tx_result", log);
-	submit_told(c, job, code, log, height ? strtoll(height, NULL, 10) : 0);
+	*c = lifeline_drop(broadcast->line);
+	job = *c ? jobs_find(&(*c)->jobs, broadcast->job) : NULL;
+	free(broadcast);
+	if (!job)
+		return NULL;
+	job->broadcasting = false;
+	return job->state == JOB_SUBMITTING ? job : NULL;
 }
 
 static void on_broadcast(void *ctx, const struct rpc_outcome *outcome)
 {
-	struct broadcast *broadcast = ctx;
-	struct coordinator *c = lifeline_drop(broadcast->line);
-	struct job *job = c ? jobs_find(&c->jobs, broadcast->job) : NULL;
+	struct coordinator *c;
+	struct job *job = come_back(ctx, &c);
+	uint32_t code;
 
-	free(broadcast);
 	if (!job)
 		return;
-	job->broadcasting = false;
-	if (job->state != JOB_SUBMITTING)
+	code = (uint32_t)json_integer_value(json_object_get(outcome->result, "code"));
+	if (outcome->status == STATUS_OK && code != 0) {
+		submit_told(c, job, code, field_text(outcome->result, "log"), 0);
+	} else if (outcome->status == STATUS_OK ||
+		   (outcome->status == STATUS_REFUSED &&
+			   strstr(outcome->fault, "already exists in cache"))) {
+		work_reason(job, "waits for its block");
+		submit_admitted(c, job, true);
+	} else {
+		log_event(c->config.log, LOG_UNUSUAL,
+			"job_broadcast_unanswered job=%.64s fault=\"%.150s\"", job->terms.job_id,
+			outcome->fault);
+		work_reason(job, "the chain hasn't taken its submission: %.150s", outcome->fault);
+		work_wake_at(c, job, coordinator_now(c) + BROADCAST_RETRY_MS);
+	}
+}
+
+static struct broadcast *broadcast_new(struct coordinator *c, const struct job *job)
+{
+	struct broadcast *broadcast = malloc(sizeof *broadcast);
+
+	if (!broadcast)
+		return NULL;
+	memcpy(broadcast->job, job->id, JOB_ID_RAW_BYTES);
+	broadcast->line = lifeline_hold(c);
+	return broadcast;
+}
+
+static void broadcast_drop(struct broadcast *broadcast)
+{
+	lifeline_drop(broadcast->line);
+	free(broadcast);
+}
+
+/* The transaction is in a block, failed, or still nowhere. */
+static void on_inquired(void *ctx, const struct rpc_outcome *outcome)
+{
+	const json_t *result = json_object_get(outcome->result, "tx_result");
+	struct coordinator *c;
+	struct job *job = come_back(ctx, &c);
+	uint32_t code;
+
+	if (!job)
 		return;
 	if (outcome->status == STATUS_OK) {
-		on_committed(c, job, outcome->result);
+		code = (uint32_t)json_integer_value(json_object_get(result, "code"));
+		if (code != 0)
+			submit_told(c, job, code, field_text(result, "log"), 0);
+		else
+			follow_look(c, job);
 		return;
 	}
-	log_event(c->config.log, LOG_UNUSUAL, "job_broadcast_unanswered job=%.64s fault=\"%.150s\"",
-		job->terms.job_id, outcome->fault);
-	work_reason(job, "the chain hasn't answered for its submission: %.150s", outcome->fault);
-	work_wake_at(c, job, coordinator_now(c) + BROADCAST_RETRY_MS);
+	work_wake_at(c, job, coordinator_now(c) + BLOCK_WAIT_MS);
+	/* Its mempool may have dropped it since. */
+	if (coordinator_now(c) >= job->broadcast_ms + REBROADCAST_MS)
+		submit_broadcast(c, job);
+}
+
+void submit_inquire(struct coordinator *c, struct job *job)
+{
+	struct broadcast *broadcast = broadcast_new(c, job);
+
+	work_wake_at(c, job, coordinator_now(c) + BROADCAST_TIMEOUT_MS);
+	if (!broadcast)
+		return;
+	if (rpc_call(c->config.rpc, "tx", rpc_params_hash(&job->submit.hash), BROADCAST_TIMEOUT_MS,
+		    on_inquired, broadcast) == STATUS_OK)
+		job->broadcasting = true;
+	else
+		broadcast_drop(broadcast);
 }
 
 /* After a restart the transaction is only on disk. */
@@ -99,6 +171,8 @@ static bool have_raw_tx(struct coordinator *c, struct job *job)
 	return true;
 }
 
+/* broadcast_tx_sync: who waits for a block on the connection blocks the very transaction that would
+ * fill the gap before it. */
 void submit_broadcast(struct coordinator *c, struct job *job)
 {
 	struct broadcast *broadcast;
@@ -107,22 +181,17 @@ void submit_broadcast(struct coordinator *c, struct job *job)
 		managed_broadcast(c, job);
 		return;
 	}
-	broadcast = malloc(sizeof *broadcast);
 	work_wake_at(c, job, coordinator_now(c) + BROADCAST_TIMEOUT_MS + BROADCAST_RETRY_MS);
-	if (!broadcast || !have_raw_tx(c, job)) {
-		free(broadcast);
+	job->broadcast_ms = coordinator_now(c);
+	broadcast = have_raw_tx(c, job) ? broadcast_new(c, job) : NULL;
+	if (!broadcast)
 		return;
-	}
-	memcpy(broadcast->job, job->id, JOB_ID_RAW_BYTES);
-	broadcast->line = lifeline_hold(c);
-	if (rpc_call(c->config.rpc, "broadcast_tx_commit",
+	if (rpc_call(c->config.rpc, "broadcast_tx_sync",
 		    rpc_params_tx(bytes_view(job->raw_tx, job->raw_tx_len)), BROADCAST_TIMEOUT_MS,
-		    on_broadcast, broadcast) != STATUS_OK) {
-		lifeline_drop(broadcast->line);
-		free(broadcast);
-		return;
-	}
-	job->broadcasting = true;
+		    on_broadcast, broadcast) == STATUS_OK)
+		job->broadcasting = true;
+	else
+		broadcast_drop(broadcast);
 }
 
 /* ---- from the client ---- */

@@ -1,37 +1,153 @@
-/* The chain's tip, so that health and views can say whether the chain answers, and our own
- * published record. What others do with a job there (a delivery, a cancellation) is seen when the
- * job is next looked at: every job in a miner's hands is, a few times a minute (work.c), every
- * other one before we act on it. */
+/* The chain, block by block: its events say which submissions are in, what miners delivered and
+ * clients cancelled there; and our own published record. One question is under way at a time: the
+ * results of the next block. While submissions wait the next question follows soon, else a second
+ * later. A block that can't be read is passed over: every job is also looked at by itself. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bech32.h"
 #include "coordinator/inside.h"
 #include "wallet/fields.h"
 
-enum { WATCH_TIMEOUT_MS = 5000 };
+enum { WATCH_TIMEOUT_MS = 10000, WATCH_SOON_MS = 10, SLOW_MS = 500 };
+
+static void watch_next(struct coordinator *c);
+
+static void watch_later(struct coordinator *c, uint32_t ms)
+{
+	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+	evtimer_add(c->watch_timer, &tv);
+}
+
+static void watch_end(struct coordinator *c, bool answered, const char *fault)
+{
+	if (!answered && c->chain_seen)
+		log_event(c->config.log, LOG_UNUSUAL, "chain_unreachable fault=\"%.150s\"",
+			fault ? fault : "");
+	c->watching = false;
+	c->chain_seen = answered;
+	if (answered)
+		c->chain_seen_ms = coordinator_now(c);
+	watch_later(c, c->awaited > 0 && answered ? WATCH_SOON_MS : c->config.timing.watch_ms);
+}
+
+/* ---- blocks ---- */
+
+static const char *attribute(const json_t *event, const char *key)
+{
+	const json_t *attributes = json_object_get(event, "attributes");
+
+	for (size_t i = 0; i < json_array_size(attributes); i++) {
+		const json_t *entry = json_array_get(attributes, i);
+
+		if (strcmp(field_text(entry, "key"), key) == 0)
+			return field_text(entry, "value");
+	}
+	return "";
+}
+
+/* Something happened to a job: is it ours, and news? */
+static void on_event(struct coordinator *c, const json_t *event, int64_t height)
+{
+	const char *client = attribute(event, "client"), *id = attribute(event, "id");
+	struct account_address address;
+	char text[JOB_REST_ID_BYTES];
+	uint8_t raw[JOB_ID_RAW_BYTES];
+	struct job *job;
+
+	if (strcmp(field_text(event, "type"), "job") != 0 ||
+		!address_parse(&address, client, strlen(client)) || !id[0])
+		return;
+	job_rest_id(text, &address, id);
+	if (!job_id_parse(raw, text, strlen(text)))
+		return;
+	job = jobs_find(&c->jobs, raw);
+	if (!job || job->acting || job->renewing)
+		return;
+	if (job->state == JOB_SUBMITTING && job->admitted &&
+		strcmp(attribute(event, "state"), "OPEN") == 0)
+		submit_told(c, job, SETTLE_OK, "", height);
+	else if (job->state != JOB_SUBMITTING || job->admitted)
+		follow_look(c, job);
+}
+
+static void on_events(struct coordinator *c, const json_t *events, int64_t height)
+{
+	for (size_t i = 0; i < json_array_size(events); i++)
+		on_event(c, json_array_get(events, i), height);
+}
 
 static void on_status(void *ctx, const struct rpc_outcome *outcome)
 {
 	struct lifeline *line = ctx;
 	struct coordinator *c = lifeline_drop(line);
 	int64_t height = 0;
-	bool was_seen;
+	bool good;
 
 	if (!c)
 		return;
-	c->watching = false;
-	was_seen = c->chain_seen;
-	c->chain_seen = outcome->status == STATUS_OK &&
-			field_i64(&height, json_object_get(outcome->result, "sync_info"),
-				"latest_block_height");
-	if (c->chain_seen) {
-		c->chain_seen_ms = coordinator_now(c);
+	good = outcome->status == STATUS_OK &&
+	       field_i64(&height, json_object_get(outcome->result, "sync_info"),
+		       "latest_block_height");
+	/* At the start, or after a gap, every live job is looked at by itself. */
+	if (good)
 		c->chain_height = height;
-	} else if (was_seen) {
-		log_event(c->config.log, LOG_UNUSUAL, "chain_unreachable fault=\"%.150s\"",
-			outcome->fault ? outcome->fault : "no height");
+	watch_end(c, good, outcome->fault);
+}
+
+static void on_results(void *ctx, const struct rpc_outcome *outcome)
+{
+	struct lifeline *line = ctx;
+	struct coordinator *c = lifeline_drop(line);
+	const json_t *txs;
+	int64_t height;
+
+	if (!c)
+		return;
+	if (outcome->status == STATUS_REFUSED &&
+		strstr(outcome->fault, "must be less than or equal")) {
+		watch_end(c, true, NULL);
+		return;
 	}
+	if (outcome->status != STATUS_OK) {
+		if (outcome->status == STATUS_REFUSED)
+			c->chain_height = 0; /* it isn't kept any more: on from the tip */
+		watch_end(c, outcome->status == STATUS_REFUSED, outcome->fault);
+		return;
+	}
+	height = ++c->chain_height;
+	txs = json_object_get(outcome->result, "txs_results");
+	for (size_t i = 0; i < json_array_size(txs); i++)
+		on_events(c, json_object_get(json_array_get(txs, i), "events"), height);
+	on_events(c, json_object_get(outcome->result, "finalize_block_events"), height);
+	watch_next(c);
+}
+
+static void watch_next(struct coordinator *c)
+{
+	struct lifeline *line = lifeline_hold(c);
+	char height[24];
+	enum status status;
+
+	snprintf(height, sizeof height, "%lld", (long long)c->chain_height + 1);
+	c->watching = true;
+	status = c->chain_height == 0 ? rpc_call(c->config.rpc, "status", NULL, WATCH_TIMEOUT_MS,
+						on_status, line)
+				      : rpc_call(c->config.rpc, "block_results",
+						json_pack("{s:s}", "height", height),
+						WATCH_TIMEOUT_MS, on_results, line);
+	if (status == STATUS_OK)
+		return;
+	lifeline_drop(line);
+	watch_end(c, false, "no memory");
+}
+
+void watch_soon(struct coordinator *c)
+{
+	if (!c->watching)
+		watch_later(c, WATCH_SOON_MS);
 }
 
 /* ---- our own record ---- */
@@ -118,34 +234,22 @@ static void end_polls(struct coordinator *c)
 	}
 }
 
-static void watch_again(struct coordinator *c)
+void watch_on_timer(struct coordinator *c)
 {
-	struct timeval tv = {c->config.timing.watch_ms / 1000,
-		(suseconds_t)(c->config.timing.watch_ms % 1000) * 1000};
+	uint64_t now = coordinator_now(c);
 
-	evtimer_add(c->watch_timer, &tv);
+	if (now >= c->slow_ms + SLOW_MS || now < c->slow_ms) {
+		c->slow_ms = now;
+		end_polls(c);
+		publish(c);
+	}
+	watch_later(c, c->config.timing.watch_ms);
+	if (!c->watching)
+		watch_next(c);
 }
 
 /* The first look is at once: a client may be waiting for the published terms. */
 void watch_start(struct coordinator *c)
 {
-	struct timeval now = {0, 0};
-
-	evtimer_add(c->watch_timer, &now);
-}
-
-void watch_on_timer(struct coordinator *c)
-{
-	struct lifeline *line;
-
-	end_polls(c);
-	publish(c);
-	watch_again(c);
-	if (c->watching)
-		return;
-	line = lifeline_hold(c);
-	c->watching = rpc_call(c->config.rpc, "status", NULL, WATCH_TIMEOUT_MS, on_status, line) ==
-		      STATUS_OK;
-	if (!c->watching)
-		lifeline_drop(line);
+	watch_later(c, 0);
 }

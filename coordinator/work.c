@@ -349,6 +349,7 @@ static void ended(struct coordinator *c, struct job *job)
 
 	dispatch_remove(&c->dispatch, job);
 	work_free_slot(c, job);
+	submit_admitted(c, job, false);
 	wake_clear(&c->wakes, &job->wake);
 	if (job->completed_ms == 0)
 		job->completed_ms = coordinator_now(c);

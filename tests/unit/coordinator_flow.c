@@ -318,6 +318,30 @@ static void a_result_held_is_recorded_after_a_crash(void **state)
 	world_close(&w);
 }
 
+static void a_miner_at_work_is_paid_after_a_crash_that_forgot_it(void **state)
+{
+	struct world w = {.managed = false};
+	struct answer assignment, done;
+	char id[64];
+
+	(void)state;
+	world_open(&w);
+	in_hand(&w, &assignment, "one", id);
+	world_advance(&w, 1500);
+	world_crash(&w); /* that it was assigned wasn't synced: the chain tells it again */
+	world_advance(&w, 500);
+	expect_stage(&w, id, "assigned");
+	register_miner(&w, 1);
+	heartbeat(&w, 1, id, 1);
+	expect_stage(&w, id, "running");
+	complete(&w, &done, 1, &assignment, &GOOD);
+	assert_int_equal(done.status, 200);
+	assert_int_equal(kit_job_state(w.kit, "one", NULL), PB__JOB_STATE__SETTLED);
+	answer_fini(&done);
+	answer_fini(&assignment);
+	world_close(&w);
+}
+
 static void what_the_miner_delivered_on_the_chain_is_recorded(void **state)
 {
 	struct world w = {.managed = false};
@@ -614,6 +638,7 @@ int main(void)
 		cmocka_unit_test(without_a_miner_the_client_has_its_money_back),
 		cmocka_unit_test(a_busy_miner_is_waited_for),
 		cmocka_unit_test(a_result_held_is_recorded_after_a_crash),
+		cmocka_unit_test(a_miner_at_work_is_paid_after_a_crash_that_forgot_it),
 		cmocka_unit_test(what_the_miner_delivered_on_the_chain_is_recorded),
 		cmocka_unit_test(a_delivery_without_its_result_is_rejected_on_record),
 		cmocka_unit_test(what_another_signed_is_refused),

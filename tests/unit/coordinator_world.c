@@ -23,7 +23,7 @@
 	"{\"type\":\"text/count\", "                                                               \
 	"\"input\":\"artifact:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}"
 
-enum { LIFE_STEPS = 2000000, QUIET_TURNS = 200, IMPATIENT_TURNS = 3000 };
+enum { LIFE_STEPS = 2000000, QUIET_TURNS = 200, IMPATIENT_TURNS = 3000, TURNS_PER_TENTH = 2000 };
 
 static uint64_t wall_ms(void)
 {
@@ -40,43 +40,128 @@ static void put_code(struct buf *out, const char *member, uint32_t code, const c
 	buf_appendf(out, "\"%s\":{\"code\":%u,\"log\":\"%s\"},", member, code, log ? log : "");
 }
 
-/* A block at the world's clock. */
+static void put_events(struct buf *out, const struct app_result *result, uint32_t tx_index)
+{
+	bool first = true;
+
+	buf_append_byte(out, '[');
+	for (size_t i = 0; i < result->event_count; i++) {
+		const struct app_event *event = &result->events[i];
+
+		if (event->tx_index != tx_index)
+			continue;
+		buf_appendf(
+			out, "%s{\"type\":\"%s\",\"attributes\":[", first ? "" : ",", event->type);
+		for (size_t k = 0; k < event->attribute_count; k++)
+			buf_appendf(out, "%s{\"key\":\"%s\",\"value\":\"%s\"}", k ? "," : "",
+				event->attributes[k].key, event->attributes[k].value);
+		buf_append_text(out, "]}");
+		first = false;
+	}
+	buf_append_byte(out, ']');
+}
+
+/* A block at the world's clock, with the transaction that waits, if any. */
 static const struct app_result *run_block(struct world *w)
 {
 	uint64_t chain_ms = kit_now_ms(w->kit);
+	struct hash32 hash = w->kit->tx_count > 0 ? w->kit->txs[0].hash : (struct hash32){{0}};
+	const struct app_result *result =
+		kit_run(w->kit, w->now_ms > chain_ms ? w->now_ms - chain_ms : 1);
+	struct buf *out = &w->blocks[w->kit->height].results;
 
-	return kit_run(w->kit, w->now_ms > chain_ms ? w->now_ms - chain_ms : 1);
+	assert_true(w->kit->height < WORLD_BLOCKS_MAX);
+	buf_append_text(out, "{\"txs_results\":[");
+	for (size_t i = 0; i < result->tx_count; i++) {
+		buf_appendf(out, "%s{\"code\":%u,\"events\":", i ? "," : "", result->txs[i].code);
+		put_events(out, result, (uint32_t)i);
+		buf_append_byte(out, '}');
+	}
+	buf_append_text(out, "],\"finalize_block_events\":");
+	put_events(out, result, APP_EVENT_OF_BLOCK);
+	buf_append_byte(out, '}');
+	w->blocks[w->kit->height].tx = hash;
+	w->blocks[w->kit->height].code = result->tx_count > 0 ? result->txs[0].code : 0;
+	return result;
 }
 
-static void broadcast(struct world *w, struct buf *out, struct bytes raw)
+/* The code of admission; 0: it is in a block now, and result is that block's. */
+static uint32_t admit(struct world *w, struct bytes raw, const struct app_result **result,
+	struct app_check *check)
 {
 	struct kit *kit = w->kit;
-	struct app_check check;
-	struct hash32 hash = sha256(raw);
-	const struct app_result *result;
-	uint32_t code;
 
 	w->broadcasts++;
-	memset(&check, 0, sizeof check);
-	kit->app.vtable->check(kit->app.self, raw, w->now_ms, &check);
-	code = check.verdict.code;
-	if (code == 0 && check.sequence > check.next_sequence)
-		code = SETTLE_SEQUENCE_GAP;
+	memset(check, 0, sizeof *check);
+	kit->app.vtable->check(kit->app.self, raw, w->now_ms, check);
+	if (check->verdict.code == 0 && check->sequence > check->next_sequence)
+		check->verdict.code = SETTLE_SEQUENCE_GAP;
+	if (check->verdict.code != 0)
+		return check->verdict.code;
+	buf_clear(&kit->raws[0]);
+	buf_append_view(&kit->raws[0], raw);
+	kit->txs[0] = (struct app_tx){buf_view(&kit->raws[0]), sha256(raw), false};
+	kit->tx_count = 1;
+	*result = run_block(w);
+	return 0;
+}
+
+static void broadcast_commit(struct world *w, struct buf *out, struct bytes raw)
+{
+	const struct app_result *result = NULL;
+	struct hash32 hash = sha256(raw);
+	struct app_check check;
+	uint32_t code = admit(w, raw, &result, &check);
+
 	buf_append_byte(out, '{');
 	put_code(out, "check_tx", code, check.verdict.log);
-	if (code == 0) {
-		buf_clear(&kit->raws[0]);
-		buf_append_view(&kit->raws[0], raw);
-		kit->txs[0] = (struct app_tx){buf_view(&kit->raws[0]), hash, false};
-		kit->tx_count = 1;
-		result = run_block(w);
-		put_code(out, "tx_result", result->txs[0].code, result->txs[0].log);
-	} else {
-		put_code(out, "tx_result", 0, "");
-	}
-	buf_appendf(out, "\"height\":\"%lld\",\"hash\":", (long long)(code == 0 ? kit->height : 0));
+	put_code(out, "tx_result", result ? result->txs[0].code : 0,
+		result ? result->txs[0].log : "");
+	buf_appendf(out, "\"height\":\"%lld\",\"hash\":", (long long)(result ? w->kit->height : 0));
 	json_put_hex_upper(out, hash.b, sizeof hash.b);
 	buf_append_byte(out, '}');
+}
+
+static void broadcast_sync(struct world *w, struct buf *out, struct bytes raw)
+{
+	const struct app_result *result;
+	struct app_check check;
+
+	buf_appendf(out, "{\"code\":%u,\"log\":", admit(w, raw, &result, &check));
+	json_put_text(out, check.verdict.log);
+	buf_append_byte(out, '}');
+}
+
+/* NULL, or the text of an error. */
+static const char *put_results(struct world *w, struct buf *out, const json_t *params)
+{
+	int64_t height = 0;
+
+	if (!field_i64(&height, params, "height") || height > w->kit->height)
+		return "height must be less than or equal to the current blockchain height";
+	if (w->blocks[height].results.len > 0)
+		buf_append_view(out, buf_view(&w->blocks[height].results));
+	else
+		buf_append_text(out, "{\"txs_results\":null}");
+	return NULL;
+}
+
+static const char *put_tx(struct world *w, struct buf *out, const json_t *params)
+{
+	const char *text = field_text(params, "hash");
+	struct buf hash = {0};
+	const char *fault = "tx not found";
+
+	assert_true(base64_decode(&hash, text, strlen(text)));
+	for (int64_t h = 1; h <= w->kit->height; h++) {
+		if (!bytes_equal(buf_view(&hash), hash_view(&w->blocks[h].tx)))
+			continue;
+		buf_appendf(out, "{\"height\":\"%lld\",\"tx_result\":{\"code\":%u,\"log\":\"\"}}",
+			(long long)h, w->blocks[h].code);
+		fault = NULL;
+	}
+	buf_fini(&hash);
+	return fault;
 }
 
 static void put_status(struct world *w, struct buf *out)
@@ -105,31 +190,41 @@ static void put_query(struct world *w, struct buf *out, const json_t *params)
 	buf_append_text(out, "}}");
 }
 
-/* False: nobody answers. */
-static bool chain_answer(struct world *w, struct buf *out, const char *method, const json_t *params)
+static const char nobody[] = "";
+
+/* NULL, the text of a JSON-RPC error, or `nobody`: no answer at all. */
+static const char *chain_answer(
+	struct world *w, struct buf *out, const char *method, const json_t *params)
 {
+	bool commit = strcmp(method, "broadcast_tx_commit") == 0;
 	enum chain_mood mood = CHAIN_GOOD;
-	struct buf raw = {0};
 	const char *tx = field_text(params, "tx");
+	struct buf raw = {0};
 
 	if (w->chain_silent)
-		return false;
+		return nobody;
+	if (strcmp(method, "block_results") == 0)
+		return put_results(w, out, params);
+	if (strcmp(method, "tx") == 0)
+		return put_tx(w, out, params);
 	if (strcmp(method, "status") == 0) {
 		put_status(w, out);
-	} else if (strcmp(method, "abci_query") == 0) {
-		put_query(w, out, params);
-	} else if (strcmp(method, "broadcast_tx_commit") == 0) {
-		if (w->mood_next < w->mood_count)
-			mood = w->moods[w->mood_next++];
-		assert_true(base64_decode(&raw, tx, strlen(tx)));
-		if (mood != CHAIN_LOSE)
-			broadcast(w, out, buf_view(&raw));
-		buf_fini(&raw);
-		return mood == CHAIN_GOOD;
-	} else {
-		return false;
+		return NULL;
 	}
-	return true;
+	if (strcmp(method, "abci_query") == 0) {
+		put_query(w, out, params);
+		return NULL;
+	}
+	assert_true(commit || strcmp(method, "broadcast_tx_sync") == 0);
+	if (w->mood_next < w->mood_count)
+		mood = w->moods[w->mood_next++];
+	assert_true(base64_decode(&raw, tx, strlen(tx)));
+	if (mood != CHAIN_LOSE && commit)
+		broadcast_commit(w, out, buf_view(&raw));
+	else if (mood != CHAIN_LOSE)
+		broadcast_sync(w, out, buf_view(&raw));
+	buf_fini(&raw);
+	return mood == CHAIN_GOOD ? NULL : nobody;
 }
 
 static enum http_answer on_chain_call(void *self, const struct http_request *request,
@@ -138,16 +233,25 @@ static enum http_answer on_chain_call(void *self, const struct http_request *req
 	struct json_fault fault;
 	json_t *call = json_read(request->body, &fault);
 	struct buf result = {0};
+	const char *wrong;
 
 	(void)ticket;
 	assert_non_null(call);
-	if (chain_answer(
-		    self, &result, field_text(call, "method"), json_object_get(call, "params")))
-		buf_appendf(&reply->body, "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":%s}",
-			(long long)json_integer_value(json_object_get(call, "id")),
-			buf_text(&result));
-	else
+	wrong = chain_answer(
+		self, &result, field_text(call, "method"), json_object_get(call, "params"));
+	if (wrong == nobody) {
 		reply->status = 502;
+	} else {
+		buf_appendf(&reply->body, "{\"jsonrpc\":\"2.0\",\"id\":%lld,",
+			(long long)json_integer_value(json_object_get(call, "id")));
+		if (wrong)
+			buf_appendf(&reply->body,
+				"\"error\":{\"code\":-32603,\"message\":\"Internal error\","
+				"\"data\":\"%s\"}}",
+				wrong);
+		else
+			buf_appendf(&reply->body, "\"result\":%s}", buf_text(&result));
+	}
 	buf_fini(&result);
 	json_decref(call);
 	return HTTP_DONE;
@@ -273,6 +377,8 @@ void world_close(struct world *w)
 	stop(w);
 	http_shell_stop(w->chain_shell, 0);
 	store_close(&w->store);
+	for (size_t i = 0; i < WORLD_BLOCKS_MAX; i++)
+		buf_fini(&w->blocks[i].results);
 	kit_close(w->kit);
 	free(w->kit);
 	event_base_free(w->loop);
@@ -364,8 +470,13 @@ void ask(struct world *w, struct answer *out, enum http_method method, const cha
 	asking->answer = out;
 	snprintf(url, sizeof url, "%s%s", w->url, path);
 	assert_int_equal(http_client_start(w->http, &call, on_answered, asking), STATUS_OK);
-	for (int i = 0; !asking->done && !(w->impatient && i == IMPATIENT_TURNS); i++)
-		event_base_loop(w->loop, w->impatient ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	for (int i = 1; !asking->done && !(w->impatient && i == IMPATIENT_TURNS); i++) {
+		event_base_loop(w->loop, EVLOOP_NONBLOCK);
+		if (i % TURNS_PER_TENTH == 0 && !w->impatient) { /* time goes by */
+			w->now_ms += 100;
+			coordinator_tick(w->coordinator);
+		}
+	}
 	if (asking->done)
 		free(asking);
 	else
@@ -617,7 +728,7 @@ void deliver_on_chain(struct world *w, const struct answer *assignment, const st
 	action.act_case = PB__ACTION__ACT_DELIVER_RESULT;
 	action.deliver_result = &act;
 	sign_one(w, &tx, work->signer, &action);
-	broadcast(w, &unused, buf_view(&tx));
+	broadcast_commit(w, &unused, buf_view(&tx));
 	assert_non_null(strstr(buf_text(&unused), "\"tx_result\":{\"code\":0"));
 	buf_fini(&unused);
 	buf_fini(&tx);

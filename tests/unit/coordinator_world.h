@@ -11,6 +11,8 @@
 #include "tests/unit/settle_kit.h"
 #include "wallet/terms.h"
 
+enum { WORLD_BLOCKS_MAX = 2048 };
+
 /* What becomes of the next broadcasts, one each. */
 enum chain_mood {
 	CHAIN_GOOD,
@@ -45,6 +47,11 @@ struct world {
 	bool chain_silent; /* every call fails */
 	bool impatient;    /* ask doesn't wait long: status 0 when there was no answer */
 	size_t broadcasts;
+	struct {
+		struct buf results; /* of block_results, as JSON; empty: no transactions */
+		struct hash32 tx;
+		uint32_t code;
+	} blocks[WORLD_BLOCKS_MAX]; /* by height */
 	uint8_t random;
 };
 

@@ -14,13 +14,15 @@ struct round_state *round_find(struct consensus *c, int32_t round)
 
 /* A proof of lock must stay in view for as long as its block may be proposed again, a decision
  * until it is carried out. */
-static bool round_needed(const struct consensus *c, int32_t round)
+static bool round_needed(struct consensus *c, int32_t round)
 {
+	const struct round_state *now = round_find(c, c->round);
+	bool pol = now && now->has_proposal && now->proposal.pol_round == round;
 	return round >= c->round || round == c->valid_round || round == c->locked_round ||
-	       round == c->decided_round;
+	       round == c->decided_round || pol;
 }
 
-static struct round_state *round_slot(struct consensus *c, int32_t round)
+static struct round_state *round_slot(struct consensus *c)
 {
 	struct round_state *oldest = NULL;
 	for (size_t i = 0; i < ROUNDS_KEPT; i++) {
@@ -30,7 +32,8 @@ static struct round_state *round_slot(struct consensus *c, int32_t round)
 		if (!round_needed(c, r->round) && (!oldest || r->round < oldest->round))
 			oldest = r;
 	}
-	return oldest && oldest->round < round ? oldest : NULL;
+	/* Also for a round older than itself: a proof of lock or a decision may be that old. */
+	return oldest;
 }
 
 struct round_state *round_ensure(struct consensus *c, int32_t round)
@@ -40,7 +43,7 @@ struct round_state *round_ensure(struct consensus *c, int32_t round)
 		return r;
 	if (round > c->round + ROUNDS_AHEAD)
 		return NULL;
-	r = round_slot(c, round);
+	r = round_slot(c);
 	if (!r)
 		return NULL;
 	struct tally_slot *slots = c->slots + (size_t)(r - c->rounds) * 2 * c->slots_each;

@@ -11,8 +11,7 @@ enum { ROUNDS_AHEAD = 8 };
 
 /* NULL: not in view. */
 struct round_state *round_find(struct consensus *c, int32_t round);
-/* Brings the round into view, dropping the oldest that nothing hangs on. NULL: too far ahead, or
- * too old. */
+/* Brings the round into view, dropping the oldest that nothing hangs on. NULL: too far ahead. */
 struct round_state *round_ensure(struct consensus *c, int32_t round);
 
 struct known_block *block_find(const struct consensus *c, const struct block_id *id);

@@ -69,7 +69,7 @@ void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *o
 	if (!r->config.has_peers)
 		return;
 	uint8_t parts_bits[BITMAP_BYTES_MAX] = {0}, prevote_bits[BITMAP_BYTES_MAX] = {0},
-		precommit_bits[BITMAP_BYTES_MAX] = {0};
+		precommit_bits[BITMAP_BYTES_MAX] = {0}, pol_bits[BITMAP_BYTES_MAX] = {0};
 	Pb__NodeStatus status;
 	pb__node_status__init(&status);
 	status.height = r->core.height;
@@ -81,6 +81,10 @@ void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *o
 		status.precommits = bits_of_tally(precommit_bits, &round->precommits);
 		status.has_proposal = round->has_proposal;
 	}
+	const struct round_state *pol =
+		round && round->has_proposal ? round_of(r, round->proposal.pol_round) : NULL;
+	if (pol)
+		status.pol_prevotes = bits_of_tally(pol_bits, &pol->prevotes);
 	const struct part_set *parts =
 		round && round->has_proposal ? parts_of(r, &round->proposal.block_id) : NULL;
 	for (uint32_t i = 0; parts && i < parts->total; i++) {
@@ -125,10 +129,9 @@ static void repair_round(struct repair *p, int32_t number, ProtobufCBinaryData p
 	repair_votes(p, &round->precommits, precommits);
 }
 
-static void repair_block(
-	struct repair *p, int32_t number, bool has_proposal, ProtobufCBinaryData has)
+static void repair_block(struct repair *p, int32_t number, bool has_proposal,
+	ProtobufCBinaryData has, ProtobufCBinaryData has_pol)
 {
-	static const ProtobufCBinaryData none;
 	const struct round_state *round = round_of(p->r, number);
 	if (!round || !round->has_proposal)
 		return;
@@ -136,11 +139,11 @@ static void repair_block(
 	if (!has_proposal && p->left > 0) {
 		say_proposal(p->r, p->peer, proposal, p->out);
 		p->left--;
-		/* The proof of lock comes with it: without it the block can't be prevoted. */
-		const struct round_state *pol = round_of(p->r, proposal->pol_round);
-		if (pol)
-			repair_votes(p, &pol->prevotes, none);
 	}
+	/* Without the proof of lock its block can't be prevoted. */
+	const struct round_state *pol = round_of(p->r, proposal->pol_round);
+	if (pol)
+		repair_votes(p, &pol->prevotes, has_pol);
 	const struct candidate *c = replica_candidate(p->r, &proposal->block_id);
 	for (uint32_t i = 0; c && i < c->parts.total && p->left > 0; i++) {
 		if (bit_of(has, i))
@@ -156,14 +159,14 @@ static void repair(
 	static const ProtobufCBinaryData none;
 	struct repair p = {r, peer, REPAIR_MESSAGES_MAX, out};
 	const struct consensus *c = &r->core;
-	repair_block(&p, status->round, status->has_proposal, status->parts);
+	repair_block(&p, status->round, status->has_proposal, status->parts, status->pol_prevotes);
 	repair_round(&p, status->round, status->prevotes, status->precommits);
 	/* Votes of a later round are its reason to go there. */
 	if (c->round > status->round)
 		repair_round(&p, c->round, none, none);
 	bool decided = c->step == STEP_EXECUTE || c->step == STEP_COMMIT;
 	if (decided && c->decided_round != status->round) {
-		repair_block(&p, c->decided_round, false, none);
+		repair_block(&p, c->decided_round, false, none, none);
 		repair_round(&p, c->decided_round, none, none);
 	}
 }

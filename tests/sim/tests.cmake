@@ -24,6 +24,9 @@ sim_test(four_validators_one_crashing_at_every_deed
 sim_test(same_seed_same_trace_of_one --nodes 1 --crashes --twice --seeds 1..10)
 sim_test(same_seed_same_trace_of_four --nodes 4 --crashes --loss 50 --twice --seeds 1..5)
 
+# Seeds that once failed.
+sim_test(lost_proof_of_lock_is_repaired --nodes 4 --crashes --loss 300 --seeds 2024..2024)
+
 # A test of the test: bugs that it must see.
 sim_test(sees_a_fence_that_allows_everything --crashes --seeds 1..20 --plant fence)
 sim_test(sees_messages_that_leave_before_they_are_durable --crashes --seeds 1..20 --plant barrier)

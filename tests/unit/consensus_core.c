@@ -453,6 +453,31 @@ static void a_proof_of_lock_stays_in_view_however_many_rounds_pass(void **state)
 	kit_expect_vote(&kit, VOTE_PREVOTE, 100, 'A');
 }
 
+static void a_proof_of_lock_that_is_older_than_the_view_is_still_taken(void **state)
+{
+	kit_begin(&kit);
+	for (int32_t round = 0; round < 100; round++)
+		kit_timeout(&kit, round, STEP_PRECOMMIT);
+	kit_read_all(&kit);
+	kit_arrives(&kit, 100, 2, 'A');
+	kit_vote(&kit, 0, VOTE_PREVOTE, 2, 'A');
+	for (int32_t round = 0; round < 100; round++) /* somebody chats of the old days */
+		kit_vote(&kit, 1, VOTE_PREVOTE, round, round == 2 ? 'A' : 0);
+	kit_vote(&kit, 2, VOTE_PREVOTE, 2, 'A');
+	kit_expect_vote(&kit, VOTE_PREVOTE, 100, 'A');
+}
+
+static void a_decision_that_is_older_than_the_view_is_still_taken(void **state)
+{
+	kit_begin(&kit);
+	for (int32_t round = 0; round < 100; round++)
+		kit_timeout(&kit, round, STEP_PRECOMMIT);
+	kit_votes(&kit, 3, VOTE_PRECOMMIT, 1, 'A');
+	kit_here(&kit, 'A');
+	kit_checked(&kit, 'A', true);
+	kit_expect(&kit, EFFECT_EXECUTE);
+}
+
 static void one_validator_can_not_fill_the_view_with_far_rounds(void **state)
 {
 	kit_begin(&kit);
@@ -623,6 +648,8 @@ int main(void)
 		OF_THREE(more_than_a_third_in_a_later_round_take_us_there_and_a_third_does_not),
 		OF_THREE(votes_of_a_far_round_are_not_kept_but_still_call_us_there),
 		OF_THREE(a_proof_of_lock_stays_in_view_however_many_rounds_pass),
+		OF_THREE(a_proof_of_lock_that_is_older_than_the_view_is_still_taken),
+		OF_THREE(a_decision_that_is_older_than_the_view_is_still_taken),
 		OF_THREE(one_validator_can_not_fill_the_view_with_far_rounds),
 		OF_THREE(a_round_entered_late_uses_what_came_before_we_did),
 		OF_THREE(answers_and_timeouts_of_past_rounds_and_other_heights_change_nothing),

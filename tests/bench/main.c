@@ -242,7 +242,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (o.txs == 0)
-		o.txs = (uint32_t)((o.seconds + o.warm_seconds) * f.verify_before);
+		o.txs = (uint32_t)((o.seconds + o.warm_seconds) * 1.2e6 / f.verify_before_us);
 	const struct settle_plan plan = {o.program, o.dir, o.accounts, o.connections,
 		o.warm_seconds * 1000, o.seconds * 1000, o.txs};
 	fprintf(stderr, "signing %u transfers, then %u s of load after %u s of warm-up ...\n",

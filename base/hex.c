@@ -95,18 +95,95 @@ void buf_append_base64(struct buf *b, const void *data, size_t len)
 	}
 }
 
+/* Of a base64 digit one more than its value, so that what is no digit is 0. */
+static const uint8_t base64_values[256] = {['A'] = 1,
+	2,
+	3,
+	4,
+	5,
+	6,
+	7,
+	8,
+	9,
+	10,
+	11,
+	12,
+	13,
+	14,
+	15,
+	16,
+	17,
+	18,
+	19,
+	20,
+	21,
+	22,
+	23,
+	24,
+	25,
+	26,
+	['a'] = 27,
+	28,
+	29,
+	30,
+	31,
+	32,
+	33,
+	34,
+	35,
+	36,
+	37,
+	38,
+	39,
+	40,
+	41,
+	42,
+	43,
+	44,
+	45,
+	46,
+	47,
+	48,
+	49,
+	50,
+	51,
+	52,
+	['0'] = 53,
+	54,
+	55,
+	56,
+	57,
+	58,
+	59,
+	60,
+	61,
+	62,
+	['+'] = 63,
+	['/'] = 64};
+
 /* 0..63, or -1. */
 static int base64_value(char digit)
 {
-	if (digit >= 'A' && digit <= 'Z')
-		return digit - 'A';
-	if (digit >= 'a' && digit <= 'z')
-		return digit - 'a' + 26;
-	if (digit >= '0' && digit <= '9')
-		return digit - '0' + 52;
-	if (digit == '+')
-		return 62;
-	return digit == '/' ? 63 : -1;
+	return base64_values[(uint8_t)digit] - 1;
+}
+
+/* Whole groups without pads, as nearly all are. False: one holds what is no digit. */
+static bool base64_groups(uint8_t *out, const char *text, size_t count)
+{
+	int bad = 0;
+
+	for (; count > 0; count--, text += 4, out += 3) {
+		int a = base64_value(text[0]), b = base64_value(text[1]);
+		int c = base64_value(text[2]), d = base64_value(text[3]);
+		uint32_t group =
+			(uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | (uint32_t)d;
+
+		bad |= a | b | c | d;
+		out[0] = (uint8_t)(group >> 16);
+		out[1] = (uint8_t)(group >> 8);
+		out[2] = (uint8_t)group;
+	}
+	return bad >= 0;
 }
 
 /* One group of four digits, pads of them '=', to 3 - pads bytes. */
@@ -141,14 +218,11 @@ bool base64_decode(struct buf *out, const char *text, size_t text_len)
 	room = buf_extend(out, text_len / 4 * 3 - pads);
 	if (!room)
 		return true;
-	for (size_t i = 0; i < text_len; i += 4) {
-		bool is_last = i + 4 == text_len;
-
-		if (!base64_group(room, text + i, is_last ? pads : 0)) {
-			out->len = before;
-			return false;
-		}
-		room += 3;
-	}
-	return true;
+	if (text_len == 0)
+		return true;
+	if (base64_groups(room, text, text_len / 4 - 1) &&
+		base64_group(room + (text_len / 4 - 1) * 3, text + text_len - 4, pads))
+		return true;
+	out->len = before;
+	return false;
 }

@@ -86,13 +86,21 @@ static void scan_escape(struct scan *s)
 }
 
 /* At the opening quote; afterwards behind the closing one. */
+static bool is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 static void scan_string(struct scan *s)
 {
 	s->at++;
 	while (!s->fault) {
-		uint8_t c = peek(s);
+		uint8_t c;
 		size_t len;
 
+		while (s->at < s->len && is_plain(s->text[s->at]))
+			s->at++;
+		c = peek(s);
 		if (s->at >= s->len) {
 			fail(s, "string without end");
 		} else if (c == '"') {

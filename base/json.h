@@ -30,6 +30,17 @@ size_t json_id_spans(struct bytes text, struct bytes *ids, size_t max);
  * from text. */
 MUST_USE bool json_member_span(struct bytes text, const char *name, struct bytes *span);
 
+/* The members of a top-level object as they stand in the text, in its order, views into it. False:
+ * not what json_read accepts as an object, or one that only json_read can judge: more than max
+ * members, a key twice or spelled with an escape. What json_read alone refuses, a real beyond a
+ * double, may still stand in a value. */
+struct json_member {
+	struct bytes key;   /* without its quotes */
+	struct bytes value; /* without the space around it */
+};
+MUST_USE bool json_members(
+	struct bytes text, struct json_member *members, size_t max, size_t *count);
+
 /* Writing. json_put_string quotes and escapes as Go's encoder does with HTML escaping off. */
 void json_put_string(struct buf *b, const char *text, size_t len);
 void json_put_text(struct buf *b, const char *text);

@@ -41,3 +41,35 @@ bool json_member_span(struct bytes text, const char *name, struct bytes *span)
 	*span = wanted.found;
 	return true;
 }
+
+struct gathered {
+	struct json_member *members;
+	size_t max;
+	size_t count;
+	bool is_odd;
+};
+
+static void on_gathered(void *ctx, struct bytes key, struct bytes value)
+{
+	struct gathered *gathered = ctx;
+
+	gathered->is_odd = gathered->is_odd || gathered->count == gathered->max ||
+			   (key.len > 0 && memchr(key.data, '\\', key.len));
+	for (size_t i = 0; i < gathered->count && !gathered->is_odd; i++)
+		gathered->is_odd = bytes_equal(gathered->members[i].key, key);
+	if (!gathered->is_odd)
+		gathered->members[gathered->count++] = (struct json_member){key, value};
+}
+
+bool json_members(struct bytes text, struct json_member *members, size_t max, size_t *count)
+{
+	struct gathered gathered = {members, max, 0, false};
+	struct json_scan_events events = {NULL, on_gathered, &gathered};
+	size_t offset;
+
+	*count = 0;
+	if (!starts_as_object(text) || json_scan(text, &events, &offset) || gathered.is_odd)
+		return false;
+	*count = gathered.count;
+	return true;
+}

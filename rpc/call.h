@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "rpc/server.h"
 
 enum { RPC_PARAMS_MAX = 4, RPC_FAULT_BYTES = 400 };
@@ -121,9 +122,25 @@ static inline struct buf *call_out(struct call *call)
 /* call_params.c. False: fault says which parameter and why. values has param_count entries. */
 MUST_USE bool call_params_json(struct rpc_server *server, struct rpc_value *values,
 	const struct rpc_method *method, const json_t *params, char fault[RPC_FAULT_BYTES]);
+/* Of values as they stand in the text. False: call_params_json must look at them. */
+MUST_USE bool call_params_spelled(struct rpc_server *server, struct rpc_value *values,
+	const struct rpc_method *method, const struct json_member *members, size_t count);
 MUST_USE bool call_params_uri(struct rpc_server *server, struct rpc_value *values,
 	const struct rpc_method *method, const char *query, const char *form,
 	char fault[RPC_FAULT_BYTES]);
+
+/* plain.c: a request as nearly all are, read without making a tree of it. False: the JSON reader
+ * must look at it, and decides alone what is wrong with it. */
+struct rpc_plain {
+	const struct rpc_method *method;
+	struct bytes id; /* as spelled; empty: none */
+	struct rpc_value args[RPC_PARAMS_MAX];
+};
+MUST_USE bool rpc_plain_read(struct rpc_server *server, struct rpc_plain *out, struct bytes body);
+/* Is it a string without escapes? Then *value loses its quotes. */
+MUST_USE bool rpc_plain_string(struct bytes *value);
+/* Digits, perhaps after a sign. */
+MUST_USE bool rpc_id_is_integer(struct bytes id);
 
 /* The handlers, by file. */
 /* methods_info.c */

@@ -86,12 +86,9 @@ static void keep(struct reader *r, const char *text, size_t len)
 	buf_append(&r->server->params, text, len);
 }
 
-static bool read_json(struct reader *r, const json_t *json)
+/* A string's text; NULL: something else. */
+static bool read_string(struct reader *r, const char *text, size_t len)
 {
-	const char *text = json_string_value(json);
-	size_t len = json_string_length(json);
-
-	r->value->given = true;
 	switch (r->param->type) {
 	case RPC_INT:
 	case RPC_UINT:
@@ -99,11 +96,7 @@ static bool read_json(struct reader *r, const json_t *json)
 			return bad(r, "invalid 64-bit integer encoding, expected a decimal string "
 				      "like \"5\"");
 		return read_int(r, text, len);
-	case RPC_BOOL:
-		if (!json_is_boolean(json))
-			return bad(r, "expected true or false");
-		r->value->flag = json_is_true(json);
-		return true;
+	case RPC_BOOL: return bad(r, "expected true or false");
 	case RPC_TEXT:
 		if (!text)
 			return bad(r, "expected a string");
@@ -114,6 +107,26 @@ static bool read_json(struct reader *r, const json_t *json)
 	case RPC_HEX: return text ? read_hex(r, text, len) : bad(r, "expected a hex string");
 	}
 	return bad(r, "unknown type");
+}
+
+static bool read_json(struct reader *r, const json_t *json)
+{
+	r->value->given = true;
+	if (r->param->type != RPC_BOOL || !json_is_boolean(json))
+		return read_string(r, json_string_value(json), json_string_length(json));
+	r->value->flag = json_is_true(json);
+	return true;
+}
+
+/* A value as it stands in the text, when it is one that every reader reads alike. */
+static bool read_spelled(struct reader *r, struct bytes value)
+{
+	r->value->given = true;
+	if (rpc_plain_string(&value))
+		return read_string(r, (const char *)value.data, value.len);
+	r->value->flag = bytes_equal(value, bytes_of_text("true"));
+	return r->param->type == RPC_BOOL &&
+	       (r->value->flag || bytes_equal(value, bytes_of_text("false")));
 }
 
 /* A JSON text of a URI: "..." with JSON's escapes. */
@@ -213,6 +226,23 @@ bool call_params_json(struct rpc_server *server, struct rpc_value *values,
 
 		if (json && !json_is_null(json) && !read_json(&readers[i], json))
 			return false;
+	}
+	return settle(readers, method->param_count, fault);
+}
+
+bool call_params_spelled(struct rpc_server *server, struct rpc_value *values,
+	const struct rpc_method *method, const struct json_member *members, size_t count)
+{
+	struct reader readers[RPC_PARAMS_MAX];
+	char fault[RPC_FAULT_BYTES];
+
+	readers_start(readers, server, values, method, fault);
+	for (size_t i = 0; i < method->param_count; i++) {
+		for (size_t k = 0; k < count; k++) {
+			if (bytes_equal(members[k].key, bytes_of_text(method->params[i].name)) &&
+				!read_spelled(&readers[i], members[k].value))
+				return false;
+		}
 	}
 	return settle(readers, method->param_count, fault);
 }

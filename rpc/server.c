@@ -286,15 +286,6 @@ static void call_run(
 		call_end(call, end);
 }
 
-static bool id_is_integer(struct bytes id)
-{
-	for (size_t i = 0; i < id.len; i++) {
-		if (!(id.data[i] >= '0' && id.data[i] <= '9') && !(id.data[i] == '-' && i == 0))
-			return false;
-	}
-	return id.len > 0;
-}
-
 /* One element of a request body. */
 static enum rpc_end call_of_json(struct call *call, const json_t *request, struct bytes id)
 {
@@ -306,7 +297,7 @@ static enum rpc_end call_of_json(struct call *call, const json_t *request, struc
 		call_prefix(call, bytes_view(NULL, 0));
 		return call_fail(call, RPC_INVALID_REQUEST, "a request must be a JSON object");
 	}
-	if (id.len > 0 && id.data[0] != 'n' && id.data[0] != '"' && !id_is_integer(id)) {
+	if (id.len > 0 && id.data[0] != 'n' && id.data[0] != '"' && !rpc_id_is_integer(id)) {
 		call_prefix(call, bytes_view(NULL, 0));
 		return call_fail(
 			call, RPC_INVALID_REQUEST, "id: must be a string, an integer or null");
@@ -385,9 +376,27 @@ static enum http_answer handle_body(struct rpc_server *server, const struct http
 	return exchange_finish(x, reply);
 }
 
+static enum http_answer handle_plain(struct rpc_server *server, const struct rpc_plain *plain,
+	struct http_ticket ticket, struct http_reply *reply)
+{
+	struct exchange *x = exchange_new(server, 1, ticket, false);
+
+	if (!x)
+		return answer_error(server, reply, 503, RPC_INTERNAL_ERROR, "no memory");
+	x->calls[0].is_silent = plain->id.len == 0 || plain->id.data[0] == 'n';
+	call_prefix(&x->calls[0], plain->id);
+	call_run(&x->calls[0], plain->method, plain->args);
+	return exchange_finish(x, reply);
+}
+
 static enum http_answer handle_post(struct rpc_server *server, const struct http_request *request,
 	struct http_ticket ticket, struct http_reply *reply)
 {
+	struct rpc_plain plain;
+
+	if (rpc_plain_read(server, &plain, request->body))
+		return handle_plain(server, &plain, ticket, reply);
+
 	struct json_fault fault;
 	json_t *body = json_read(request->body, &fault);
 

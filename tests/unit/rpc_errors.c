@@ -187,6 +187,25 @@ static void each_wrong_request_gets_its_own_error(void **state)
 	rpc_world_stop(&w);
 }
 
+/* Alone it is read without a tree, in a batch of one with it. */
+static void a_call_reads_alike_alone_and_in_a_batch(void **state)
+{
+	struct rpc_world w;
+
+	rpc_world_start(&w, RPC_WORLD_TIP);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char batch[1024];
+		struct row row = {batch, rows[i].status, rows[i].reply};
+
+		if (rows[i].request[0] != '{' || rows[i].status != 200)
+			continue;
+		assert_true(
+			snprintf(batch, sizeof batch, "[%s]", rows[i].request) < (int)sizeof batch);
+		check_row(&w, &row);
+	}
+	rpc_world_stop(&w);
+}
+
 static void a_body_over_a_megabyte_is_refused(void **state)
 {
 	struct rpc_world w;
@@ -341,6 +360,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_wrong_request_gets_its_own_error),
+		cmocka_unit_test(a_call_reads_alike_alone_and_in_a_batch),
 		cmocka_unit_test(a_body_over_a_megabyte_is_refused),
 		cmocka_unit_test(deep_nesting_is_refused),
 		cmocka_unit_test(a_uri_call_answers_with_its_own_statuses),

@@ -144,8 +144,8 @@ struct app_vtable {
 	 * a rule. */
 	enum status (*init_chain)(void *self, const struct app_genesis *genesis,
 		struct store_batch *batch, struct hash32 *app_hash);
-	/* The signature and all that is a pure function of the bytes and the chain tag; code 0 is
-	 * good. Any thread. */
+	/* The signature, a pure function of the bytes and the chain tag; code 0 is good. What else
+	 * is wrong with them check says. Any thread. */
 	void (*verify)(void *self, struct bytes tx, struct app_verdict *out);
 	/* Everything but the signature, against the last committed state. now_ms: the next block's
 	 * likely time. */

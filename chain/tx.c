@@ -79,18 +79,22 @@ static enum settle_code decode_body(
 	return SETTLE_OK;
 }
 
-enum settle_code tx_decode(
-	struct tx *out, struct arena *arena, struct bytes raw, enum status *local, char fault[64])
+enum settle_code tx_split(struct tx *out, struct bytes raw, char fault[64])
 {
-	enum settle_code code;
-
 	memset(out, 0, sizeof *out);
-	*local = STATUS_OK;
 	fault[0] = 0;
 	out->size = raw.len;
 	if (raw.len > TX_BYTES_MAX)
 		return fault_is(fault, SETTLE_LIMIT, "Tx");
-	code = decode_outer(out, raw, fault);
+	return decode_outer(out, raw, fault);
+}
+
+enum settle_code tx_decode(
+	struct tx *out, struct arena *arena, struct bytes raw, enum status *local, char fault[64])
+{
+	enum settle_code code = tx_split(out, raw, fault);
+
+	*local = STATUS_OK;
 	if (code != SETTLE_OK)
 		return code;
 	code = decode_body(out, arena, local, fault);

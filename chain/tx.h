@@ -70,6 +70,10 @@ struct tx {
 MUST_USE enum settle_code tx_decode(
 	struct tx *out, struct arena *arena, struct bytes raw, enum status *local, char fault[64]);
 
+/* The outer message alone: key, signature, body_raw and size; body and sender stay empty. What
+ * tx_verify needs. */
+MUST_USE enum settle_code tx_split(struct tx *out, struct bytes raw, char fault[64]);
+
 /* SHA256("aitbc/tx/1" 0x00 || chain_tag || public_key || body) */
 struct hash32 tx_digest(
 	const struct hash32 *chain_tag, const struct account_key *key, struct bytes body);

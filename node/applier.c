@@ -52,6 +52,7 @@ static void *work(void *arg)
 {
 	struct applier *a = arg;
 	uint64_t one = 1;
+	pthread_setname_np(pthread_self(), "apply");
 	pthread_mutex_lock(&a->lock);
 	for (;;) {
 		while (!a->in.first && !a->stopping)

@@ -86,6 +86,7 @@ static void *work(void *arg)
 {
 	struct workers *w = arg;
 	struct verify_job bunch[BUNCH_MAX];
+	pthread_setname_np(pthread_self(), "verify");
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		while (w->in.count == 0 && !w->stopping) {

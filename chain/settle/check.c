@@ -125,20 +125,18 @@ uint64_t pass_one(struct settle *settle, struct state *state, struct decoded_tx 
 void settle_verify(void *self, struct bytes tx, struct app_verdict *out)
 {
 	const struct settle *settle = self;
-	struct arena arena;
-	struct tx decoded;
-	enum status local;
+	char fault[64];
+	struct tx split;
 
 	memset(out, 0, sizeof *out);
 	out->codespace = codespace;
-	arena_init(&arena, TX_ARENA_BYTES_MAX);
-	out->code = decode(&decoded, &arena, tx, &local, out->log);
-	if (out->code == SETTLE_OK &&
-		!tx_verify_cached(&decoded, &settle->config.chain_tag, settle->points)) {
+	out->code = tx_split(&split, tx, fault);
+	if (out->code != SETTLE_OK) {
+		snprintf(out->log, APP_LOG_BYTES, "%s: %s", settle_code_name(out->code), fault);
+	} else if (!tx_verify_cached(&split, &settle->config.chain_tag, settle->points)) {
 		out->code = SETTLE_BAD_SIGNATURE;
 		snprintf(out->log, APP_LOG_BYTES, "the signature does not verify");
 	}
-	arena_fini(&arena);
 }
 
 static enum status committed_account(

@@ -96,7 +96,7 @@ enum {
 	ARTIFACT_BYTES_MAX = 256 * 1024 * 1024,
 
 	/* the coordinator */
-	JOBS_LIVE_MAX = 100 * 1000,
+	JOBS_LIVE_MAX = 50 * 1000, /* about 2 KiB each */
 	CHAIN_GATHERED_MAX = 200 * 1000,
 	CHAIN_LOOKS_MAX = 64, /* queries of the chain under way for jobs */
 	JOB_PAYLOAD_BYTES_MAX = 256 * 1024,

@@ -5,6 +5,8 @@
 #include "base/amount.h"
 #include "coordinator/inside.h"
 
+enum { PUBLISH_RETRY_MS = 10000 };
+
 static ProtobufCBinaryData data_of(const void *bytes, size_t len)
 {
 	ProtobufCBinaryData data = {len, (uint8_t *)(uintptr_t)bytes};
@@ -260,6 +262,7 @@ static void told_publish(struct coordinator *c, uint32_t code)
 {
 	c->publishing = false;
 	c->published = code == SETTLE_OK;
+	c->publish_after_ms = coordinator_now(c) + PUBLISH_RETRY_MS;
 	log_event(c->config.log, code == SETTLE_OK ? LOG_INFO : LOG_UNUSUAL,
 		"coordinator_published code=%s", settle_code_name(code));
 }

@@ -7,6 +7,7 @@
 struct chain_slot {
 	struct chain_slot *next;
 	struct chain_deed deed;
+	bool alone; /* its batch couldn't be read: whose fault it was is found out one by one */
 	size_t packed_len;
 	uint8_t packed[];
 };
@@ -99,6 +100,7 @@ bool chain_link_act(
 		return false;
 	slot->next = NULL;
 	slot->deed = *deed;
+	slot->alone = false;
 	slot->packed_len = pb__action__pack(action, slot->packed);
 	if (link->last)
 		link->last->next = slot;
@@ -123,6 +125,31 @@ static void retry_soon(struct chain_link *link)
 	evtimer_add(link->turn, &soon);
 }
 
+/* Puts the batch back in front, in its order. */
+static void batch_untake(struct chain_batch *batch)
+{
+	struct chain_link *link = batch->link;
+
+	while (batch->count > 0) {
+		struct chain_slot *slot = batch->slots[--batch->count];
+
+		slot->next = link->first;
+		link->first = slot;
+		if (!link->last)
+			link->last = slot;
+		link->gathered++;
+	}
+	free(batch);
+}
+
+/* The form of the transaction was refused: one of its actions spoils it for all. */
+static bool is_spoilt(const struct chain_batch *batch, const struct sender_outcome *outcome)
+{
+	return outcome->fate == SENDER_REFUSED && batch->count > 1 &&
+	       (outcome->code == SETTLE_BAD_ENCODING || outcome->code == SETTLE_BAD_PARAM ||
+		       outcome->code == SETTLE_LIMIT);
+}
+
 static void on_sent(void *ctx, const struct sender_outcome *outcome)
 {
 	struct chain_batch *batch = ctx;
@@ -133,6 +160,13 @@ static void on_sent(void *ctx, const struct sender_outcome *outcome)
 		"coordinator_batch actions=%zu height=%lld fate=%d code=%s fault=\"%s\"",
 		batch->count, (long long)outcome->height, (int)outcome->fate,
 		settle_code_name(outcome->code), outcome->fault);
+	if (is_spoilt(batch, outcome)) {
+		for (size_t i = 0; i < batch->count; i++)
+			batch->slots[i]->alone = true;
+		batch_untake(batch);
+		event_active(link->turn, EV_TIMEOUT, 1);
+		return;
+	}
 	for (size_t i = 0; i < batch->count; i++) {
 		uint32_t code = i < outcome->action_count && outcome->codes ? outcome->codes[i]
 									    : outcome->code;
@@ -154,31 +188,16 @@ static void batch_take(struct chain_batch *batch)
 		struct chain_slot *slot = link->first;
 
 		bytes += slot->packed_len + BATCH_ACTION_OVERHEAD;
-		if (bytes > BATCH_BYTES_MAX)
+		if (bytes > BATCH_BYTES_MAX || (slot->alone && batch->count > 0))
 			break;
 		link->first = slot->next;
 		if (!link->first)
 			link->last = NULL;
 		link->gathered--;
 		batch->slots[batch->count++] = slot;
+		if (slot->alone)
+			break;
 	}
-}
-
-/* Puts the batch back in front, in its order. */
-static void batch_untake(struct chain_batch *batch)
-{
-	struct chain_link *link = batch->link;
-
-	while (batch->count > 0) {
-		struct chain_slot *slot = batch->slots[--batch->count];
-
-		slot->next = link->first;
-		link->first = slot;
-		if (!link->last)
-			link->last = slot;
-		link->gathered++;
-	}
-	free(batch);
 }
 
 static enum status batch_send(struct chain_batch *batch)

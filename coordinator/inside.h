@@ -68,7 +68,8 @@ struct coordinator {
 	uint64_t slow_ms;       /* when polls were last ended */
 	bool published;         /* the chain's record of us is as configured */
 	bool publishing;
-	char trouble[160]; /* why nothing moves, for views; "" */
+	uint64_t publish_after_ms; /* it was refused: not before */
+	char trouble[160];         /* why nothing moves, for views; "" */
 
 	uint64_t jobs_submitted, jobs_completed, jobs_failed;
 };
@@ -93,6 +94,8 @@ void work_take_slot(struct coordinator *c, struct job *job, struct miner *miner)
 void work_free_slot(struct coordinator *c, struct job *job);
 /* The miner has heard of this attempt. */
 void work_heard_of(struct job *job);
+/* Control characters and what is no UTF-8 become '?'. */
+void work_clean_text(char *text);
 void work_reason(struct job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Wakes the job at due_ms; with no memory for that it is looked at by the next watch. */
 void work_wake_at(struct coordinator *c, struct job *job, uint64_t due_ms);

@@ -123,6 +123,7 @@ struct job {
 	bool promised;         /* counted in its miner's promised */
 	bool broadcasting;     /* its submit_job is on its way */
 	bool admitted;         /* the chain's mempool took it; its block is awaited */
+	uint32_t inquiries;    /* after it, without an answer */
 	uint8_t *raw_tx;       /* that transaction, until it is committed; freed with the job */
 	size_t raw_tx_len;
 	uint64_t lease_told_ms; /* lease_end_ms as the chain told it */

@@ -508,10 +508,6 @@ static void say_why(struct job *job, const json_t *body)
 
 	work_reason(job, "%s: %.60s%s%.120s", job->miner_id, code ? code : "failed",
 		message ? ": " : "", message ? message : "");
-	/* The chain takes clean UTF-8 only; a cut could have split a letter. */
-	for (size_t len = strlen(job->reason);
-		len > 0 && ((uint8_t)job->reason[len - 1] & 0x80) != 0; len--)
-		job->reason[len - 1] = 0;
 }
 
 enum http_answer route_fail(struct route_call *call)

@@ -297,6 +297,18 @@ static bool set_text(char *out, size_t size, const json_t *value)
 	return true;
 }
 
+/* Plain http, printable, nothing that could end a log line or a header. */
+static bool url_valid(const char *url)
+{
+	if (strncmp(url, "http://", 7) != 0 || url[7] == 0)
+		return false;
+	for (const char *at = url; *at; at++) {
+		if (*at <= ' ' || *at >= 0x7f || *at == '"' || *at == '\\')
+			return false;
+	}
+	return true;
+}
+
 bool miner_set_registration(struct miner *miner, const json_t *body, struct service_fault *fault)
 {
 	const json_t *key = json_object_get(body, "public_key");
@@ -310,8 +322,8 @@ bool miner_set_registration(struct miner *miner, const json_t *body, struct serv
 		return fault_at(
 			fault, "public_key", "must be a compressed secp256k1 key as 66 hex digits");
 	if (!set_text(miner->url, sizeof miner->url, json_object_get(body, "url")) ||
-		(miner->url[0] && strncmp(miner->url, "http://", 7) != 0))
-		return fault_at(fault, "url", "must start with http:// (at most 255 bytes)");
+		(miner->url[0] && !url_valid(miner->url)))
+		return fault_at(fault, "url", "must be http:// and an address, at most 255 bytes");
 	if (!set_text(miner->region, sizeof miner->region, json_object_get(body, "region")))
 		return fault_at(fault, "region", "must be a text of at most 31 bytes");
 	if ((concurrency && !json_is_integer(concurrency)) || slots < 1 ||

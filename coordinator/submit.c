@@ -34,6 +34,7 @@ void submit_admitted(struct coordinator *c, struct job *job, bool admitted)
 		return;
 	}
 	c->awaited++;
+	job->inquiries = 0;
 	work_wake_at(c, job, coordinator_now(c) + BLOCK_WAIT_MS);
 	watch_soon(c);
 }
@@ -134,7 +135,11 @@ static void on_inquired(void *ctx, const struct rpc_outcome *outcome)
 			follow_look(c, job);
 		return;
 	}
-	work_wake_at(c, job, coordinator_now(c) + BLOCK_WAIT_MS);
+	/* Ever less often: it may stand behind a gap for a minute. */
+	work_wake_at(c, job,
+		coordinator_now(c) +
+			((uint64_t)BLOCK_WAIT_MS << (job->inquiries < 4 ? job->inquiries : 4)));
+	job->inquiries++;
 	/* Its mempool may have dropped it since. */
 	if (coordinator_now(c) >= job->broadcast_ms + REBROADCAST_MS)
 		submit_broadcast(c, job);

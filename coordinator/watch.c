@@ -209,7 +209,7 @@ static void publish(struct coordinator *c)
 {
 	struct lifeline *line;
 
-	if (c->published || c->publishing)
+	if (c->published || c->publishing || coordinator_now(c) < c->publish_after_ms)
 		return;
 	line = lifeline_hold(c);
 	c->publishing = rpc_call(c->config.rpc, "abci_query",

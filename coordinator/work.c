@@ -15,6 +15,43 @@ enum {
 	DEADLINE_MARGIN_MS = 2000
 };
 
+/* Bytes of the UTF-8 letter at text, 0 when it is none (or cut). */
+static size_t letter(const uint8_t *text, size_t left)
+{
+	size_t len = text[0] < 0x80   ? 1
+		     : text[0] < 0xc2 ? 0
+		     : text[0] < 0xe0 ? 2
+		     : text[0] < 0xf0 ? 3
+		     : text[0] < 0xf5 ? 4
+				      : 0;
+
+	if (len == 0 || len > left)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* overlong, surrogates, beyond the last plane */
+	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+		(text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+void work_clean_text(char *text)
+{
+	uint8_t *at = (uint8_t *)text;
+
+	for (size_t left = strlen(text); left > 0;) {
+		size_t len = letter(at, left);
+
+		if (len == 0 || (len == 1 && (*at < 0x20 || *at == 0x7f)))
+			*at = '?';
+		at += len ? len : 1;
+		left -= len ? len : 1;
+	}
+}
+
 void work_reason(struct job *job, const char *format, ...)
 {
 	va_list list;
@@ -22,6 +59,8 @@ void work_reason(struct job *job, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(job->reason, sizeof job->reason, format, list);
 	va_end(list);
+	/* Others' words are in it, and it may go to the chain, which takes whole letters only. */
+	work_clean_text(job->reason);
 }
 
 void work_wake_at(struct coordinator *c, struct job *job, uint64_t due_ms)

@@ -577,6 +577,31 @@ static void the_record_on_the_chain_is_made_to_say_what_is_configured(void **sta
 	world_close(&w);
 }
 
+static void one_act_that_cannot_be_said_spoils_no_other(void **state)
+{
+	struct world w = {.spoilt = true};
+	struct answer answer, assignment, done;
+
+	(void)state;
+	world_open(&w);
+	world_settle(&w); /* the record was refused alone, and will be tried again in a while */
+	register_miner(&w, 1);
+	submit(&w, &answer, "one", 0);
+	answer_fini(&answer);
+	poll_job(&w, &assignment, 1);
+	world_advance(&w, 10500);
+	w.chain_silent = w.impatient = true;
+	complete(&w, &done, 1, &assignment, &GOOD); /* waits beside the record now */
+	answer_fini(&done);
+	coordinator_tick(w.coordinator);
+	w.chain_silent = w.impatient = false;
+	complete(&w, &done, 1, &assignment, &GOOD);
+	assert_int_equal(done.status, 200);
+	answer_fini(&done);
+	answer_fini(&assignment);
+	world_close(&w);
+}
+
 static void a_managed_key_orders_within_its_day_and_never_twice(void **state)
 {
 	static const char body[] =
@@ -648,6 +673,7 @@ int main(void)
 		cmocka_unit_test(a_refused_submission_is_told_by_name_and_may_come_again),
 		cmocka_unit_test(a_job_expires_by_the_chains_deadline),
 		cmocka_unit_test(the_record_on_the_chain_is_made_to_say_what_is_configured),
+		cmocka_unit_test(one_act_that_cannot_be_said_spoils_no_other),
 		cmocka_unit_test(a_managed_key_orders_within_its_day_and_never_twice),
 	};
 

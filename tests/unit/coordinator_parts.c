@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "coordinator/coordinator.h"
+#include "coordinator/inside.h"
 #include "coordinator/keys.h"
 #include "coordinator/rate.h"
 #include "coordinator/record.h"
@@ -160,6 +160,33 @@ static void ten_bad_keys_a_minute_are_heard_and_no_more(void **state)
 	free(bad);
 }
 
+/* ---- words ---- */
+
+static void words_of_others_become_clean_utf8(void **state)
+{
+	static const char *const ROWS[][2] = {
+		{"plain", "plain"},
+		{"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+			"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+		{"a\nb\x7f\x01", "a?b??"},
+		{"cut \xe2\x82", "cut ??"},
+		{"\xff\xc0\xaf", "???"},
+		{"\xed\xa0\x80", "???"},      /* a surrogate */
+		{"\xf4\x90\x80\x80", "????"}, /* beyond the last plane */
+		{"\xe0\x80\x80", "???"},      /* overlong */
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+		char text[64];
+
+		snprintf(text, sizeof text, "%s", ROWS[i][0]);
+		work_clean_text(text);
+		assert_string_equal(text, ROWS[i][1]);
+	}
+}
+
 /* ---- keys ---- */
 
 static void same_bytes(void *ctx, void *out, size_t len)
@@ -257,6 +284,7 @@ int main(void)
 		cmocka_unit_test(the_earliest_wake_is_always_first),
 		cmocka_unit_test(a_bucket_gives_its_burst_and_then_its_rate),
 		cmocka_unit_test(ten_bad_keys_a_minute_are_heard_and_no_more),
+		cmocka_unit_test(words_of_others_become_clean_utf8),
 		cmocka_unit_test(a_fresh_home_gets_keys_that_work_and_are_kept_as_hashes),
 		cmocka_unit_test(a_broken_keys_file_is_refused_with_its_place),
 	};

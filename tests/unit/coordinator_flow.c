@@ -579,26 +579,27 @@ static void the_record_on_the_chain_is_made_to_say_what_is_configured(void **sta
 
 static void one_act_that_cannot_be_said_spoils_no_other(void **state)
 {
-	struct world w = {.spoilt = true};
-	struct answer answer, assignment, done;
+	struct world w = {.managed = false};
+	struct chain_deed deed = {.act = ACT_FAIL};
+	Pb__FailJob fail = PB__FAIL_JOB__INIT;
+	Pb__Action action = PB__ACTION__INIT;
+	struct coordinator *c;
 
 	(void)state;
 	world_open(&w);
-	world_settle(&w); /* the record was refused alone, and will be tried again in a while */
-	register_miner(&w, 1);
-	submit(&w, &answer, "one", 0);
-	answer_fini(&answer);
-	poll_job(&w, &assignment, 1);
-	world_advance(&w, 10500);
-	w.chain_silent = w.impatient = true;
-	complete(&w, &done, 1, &assignment, &GOOD); /* waits beside the record now */
-	answer_fini(&done);
 	coordinator_tick(w.coordinator);
-	w.chain_silent = w.impatient = false;
-	complete(&w, &done, 1, &assignment, &GOOD);
-	assert_int_equal(done.status, 200);
-	answer_fini(&done);
-	answer_fini(&assignment);
+	world_settle(&w);
+	c = w.coordinator;
+	fail.job_id = (char *)(uintptr_t) "one";
+	fail.reason = (char *)(uintptr_t) "\xff";
+	action.act_case = PB__ACTION__ACT_FAIL_JOB;
+	action.fail_job = &fail;
+	/* Both in one turn, so in one transaction, which the chain can't read. */
+	assert_true(chain_link_act(&c->link, &deed, &action));
+	c->published = false;
+	c->publishing = act_publish(c);
+	world_settle(&w);
+	assert_true(c->published);
 	world_close(&w);
 }
 

@@ -314,7 +314,7 @@ static void start(struct world *w)
 		.keys_path = keys,
 		.artifact_dir = w->dir,
 		.share_ppm = 50000,
-		.url = w->spoilt ? "http://\xff" : "http://127.0.0.1:1",
+		.url = "http://127.0.0.1:1",
 		.accepts_new = true,
 		.managed_seed = w->managed ? &w->seed : NULL,
 		.managed_daily_uaitbc_max = 5 * KIT_COIN};
@@ -351,12 +351,11 @@ void world_open(struct world *w)
 {
 	struct http_shell_config chain = {
 		.listen_address = "127.0.0.1", .handler = on_chain_call, .self = w};
-	bool managed = w->managed, spoilt = w->spoilt;
+	bool managed = w->managed;
 	char fault[256];
 
 	memset(w, 0, sizeof *w);
 	w->managed = managed;
-	w->spoilt = spoilt;
 	memset(w->seed.b, 7, sizeof w->seed.b);
 	w->loop = event_base_new();
 	w->kit = malloc(sizeof *w->kit);

@@ -38,7 +38,6 @@ struct world {
 	struct coordinator *coordinator;
 	struct account_secret seed; /* of managed accounts */
 	bool managed;
-	bool spoilt; /* its url can't be said on the chain */
 	char dir[64];
 	char url[64];
 	uint64_t now_ms;

@@ -45,7 +45,7 @@ void log_event(struct log *log, enum log_level level, const char *format, ...)
 	len = prefix + (size_t)wanted;
 	if (len >= sizeof line) {
 		len = sizeof line - 1;
-		memcpy(line + len - 3, "...", 3);
+		memset(line + len - 3, '.', 3);
 	}
 	one_line(line, len);
 	log->sink(log->ctx, level, line, len);

@@ -146,48 +146,45 @@ static struct node *node_own_take(struct node *node)
 	return copy;
 }
 
-static void rotate_right(struct node **at)
+/* Both eat the root they are given and return the one in its place. */
+static struct node *rotate_right(struct node *top)
 {
-	struct node *top = *at;
 	struct node *left = top->left;
 
 	top->left = left->right;
 	left->right = top;
-	*at = left;
+	return left;
 }
 
-static void rotate_left(struct node **at)
+static struct node *rotate_left(struct node *top)
 {
-	struct node *top = *at;
 	struct node *right = top->right;
 
 	top->right = right->left;
 	right->left = top;
-	*at = right;
+	return right;
 }
 
-static void tree_put_take(struct node **at, struct entry *entry)
+static struct node *tree_put_take(struct node *root, struct entry *entry)
 {
+	struct node *top;
 	int order;
 
-	if (!*at) {
-		*at = node_new_take(entry);
-		return;
-	}
-	*at = node_own_take(*at);
-	order = bytes_compare(entry_key(entry), entry_key((*at)->entry));
+	if (!root)
+		return node_new_take(entry);
+	top = node_own_take(root);
+	order = bytes_compare(entry_key(entry), entry_key(top->entry));
 	if (order == 0) {
-		entry_release((*at)->entry);
-		(*at)->entry = entry;
-	} else if (order < 0) {
-		tree_put_take(&(*at)->left, entry);
-		if ((*at)->left->priority > (*at)->priority)
-			rotate_right(at);
-	} else {
-		tree_put_take(&(*at)->right, entry);
-		if ((*at)->right->priority > (*at)->priority)
-			rotate_left(at);
+		entry_release(top->entry);
+		top->entry = entry;
+		return top;
 	}
+	if (order < 0) {
+		top->left = tree_put_take(top->left, entry);
+		return top->left->priority > top->priority ? rotate_right(top) : top;
+	}
+	top->right = tree_put_take(top->right, entry);
+	return top->right->priority > top->priority ? rotate_left(top) : top;
 }
 
 /* One tree of two, every key of left below every key of right. Eats both references. */
@@ -219,25 +216,27 @@ static const struct entry *tree_find(const struct node *node, struct bytes key)
 	return NULL;
 }
 
-/* The key is in the tree. */
-static void tree_delete(struct node **at, struct bytes key)
+/* The key is in the tree. Eats the root and returns the one in its place. */
+static struct node *tree_delete_take(struct node *root, struct bytes key)
 {
-	struct node *node;
+	struct node *top, *rest;
 	int order;
 
-	CHECK(*at);
-	*at = node_own_take(*at);
-	node = *at;
-	order = bytes_compare(key, entry_key(node->entry));
+	CHECK(root);
+	top = node_own_take(root);
+	order = bytes_compare(key, entry_key(top->entry));
 	if (order < 0) {
-		tree_delete(&node->left, key);
-	} else if (order > 0) {
-		tree_delete(&node->right, key);
-	} else {
-		*at = tree_join_take(node->left, node->right);
-		entry_release(node->entry);
-		free(node);
+		top->left = tree_delete_take(top->left, key);
+		return top;
 	}
+	if (order > 0) {
+		top->right = tree_delete_take(top->right, key);
+		return top;
+	}
+	rest = tree_join_take(top->left, top->right);
+	entry_release(top->entry);
+	free(top);
+	return rest;
 }
 
 /* Least row with key >= bound (or > bound). */
@@ -442,9 +441,9 @@ static enum status mem_write(void *self, const struct store_batch *batch, bool s
 		struct node **root = &next.roots[op.family];
 
 		if (op.is_put)
-			tree_put_take(root, entry_new(op.key, op.value));
+			*root = tree_put_take(*root, entry_new(op.key, op.value));
 		else if (tree_find(*root, op.key))
-			tree_delete(root, op.key);
+			*root = tree_delete_take(*root, op.key);
 	}
 	versions_push(mem, &next);
 	if (sync)

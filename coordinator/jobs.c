@@ -369,7 +369,7 @@ bool job_id_parse(uint8_t id[JOB_ID_RAW_BYTES], const char *text, size_t len)
 
 void job_id_text(char out[JOB_REST_ID_BYTES], const uint8_t id[JOB_ID_RAW_BYTES])
 {
-	memcpy(out, "job_", 4);
+	snprintf(out, JOB_REST_ID_BYTES, "job_");
 	hex_lower(out + 4, id, JOB_ID_RAW_BYTES);
 }
 

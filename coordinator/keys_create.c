@@ -31,7 +31,7 @@ static void make(struct maker *maker, const char *id, const char *role, const ch
 	struct hash32 hash;
 
 	maker->random(maker->ctx, secret, sizeof secret);
-	memcpy(text, prefix, prefix_len);
+	snprintf(text, sizeof text, "%s", prefix);
 	hex_lower(text + prefix_len, secret, sizeof secret);
 	hash = sha256(bytes_of_text(text));
 	buf_append_text(&maker->hashes, maker->count++ ? ",\n  " : "\n  ");

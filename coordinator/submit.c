@@ -403,8 +403,8 @@ static enum http_answer submit_tx(struct route_call *call, struct bytes raw_tx,
 	memset(&draft, 0, sizeof draft);
 	arena_init(&arena, TX_ARENA_BYTES_MAX);
 	submit = read_tx(call, &tx, &arena, raw_tx);
-	if (submit &&
-		(submit->payload_hash.len != 32 || memcmp(submit->payload_hash.data, hash.b, 32))) {
+	if (submit && (submit->payload_hash.len != 32 ||
+			      memcmp(submit->payload_hash.data, hash.b, 32) != 0)) {
 		refuse(call, "payload",
 			"is not what submit_job's payload_hash names (with the salt)");
 	} else if (submit && check_offer(call, submit, service)) {

@@ -487,8 +487,10 @@ void http_client_free(struct http_client *client)
 	if (!client)
 		return;
 	client->freeing = true;
-	while (client->calls)
-		call_end(client->calls, STATUS_BUSY, CURLE_ABORTED_BY_CALLBACK);
+	for (struct call *call = client->calls, *next; call; call = next) {
+		next = call->next;
+		call_end(call, STATUS_BUSY, CURLE_ABORTED_BY_CALLBACK);
+	}
 	if (client->multi)
 		curl_multi_cleanup(client->multi);
 	if (client->timer)

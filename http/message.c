@@ -28,10 +28,11 @@ static int hex_digit(char c)
 static void append_decoded(struct buf *out, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '%' && i + 2 < len && hex_digit(text[i + 1]) >= 0 &&
-			hex_digit(text[i + 2]) >= 0) {
-			buf_append_byte(out,
-				(uint8_t)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2])));
+		bool escape = text[i] == '%' && i + 2 < len;
+		int high = escape ? hex_digit(text[i + 1]) : -1;
+		int low = escape ? hex_digit(text[i + 2]) : -1;
+		if (high >= 0 && low >= 0) {
+			buf_append_byte(out, (uint8_t)(high * 16 + low));
 			i += 2;
 		} else {
 			buf_append_byte(out, (uint8_t)(text[i] == '+' ? ' ' : text[i]));

@@ -160,14 +160,8 @@ static void on_output(evutil_socket_t fd, short what, void *ctx)
 		tell(c->exec, c->order_when_full);
 }
 
-static void forget(struct exec *exec)
+static void release(struct exec *exec)
 {
-	struct execs *room = exec->room;
-	for (size_t i = 0; i < room->count; i++)
-		if (room->running[i] == exec) {
-			room->running[i] = room->running[--room->count];
-			break;
-		}
 	if (exec->report_event != NULL)
 		event_free(exec->report_event);
 	capture_close(&exec->out);
@@ -177,10 +171,21 @@ static void forget(struct exec *exec)
 	if (exec->report_fd >= 0)
 		close(exec->report_fd);
 	if (exec->group[0] != 0)
-		cgroup_job_remove(room->cgroup, exec->group);
+		cgroup_job_remove(exec->room->cgroup, exec->group);
 	buf_fini(&exec->out.text);
 	buf_fini(&exec->err.text);
 	free(exec);
+}
+
+static void forget(struct exec *exec)
+{
+	struct execs *room = exec->room;
+	for (size_t i = 0; i < room->count; i++)
+		if (room->running[i] == exec) {
+			room->running[i] = room->running[--room->count];
+			break;
+		}
+	release(exec);
 }
 
 /* A supervisor died without a report: its orphans are our children now. Everything below us that
@@ -418,9 +423,9 @@ void execs_free(struct execs *execs)
 {
 	if (execs == NULL)
 		return;
-	while (execs->count > 0) {
-		stop_and_wait(execs->running[0]);
-		forget(execs->running[0]);
+	for (size_t i = 0; i < execs->count; i++) {
+		stop_and_wait(execs->running[i]);
+		release(execs->running[i]);
 	}
 	free(execs);
 }

@@ -308,8 +308,8 @@ void job_put_details(const struct workshop *shop, struct buf *out)
 void job_free_all(struct workshop *shop)
 {
 	shop->changed = NULL;
-	while (shop->jobs != NULL) {
-		struct job *job = shop->jobs;
+	for (struct job *job = shop->jobs, *next; job != NULL; job = next) {
+		next = job->next;
 		job_remove_directory(job);
 		destroy(job);
 	}

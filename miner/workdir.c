@@ -75,6 +75,7 @@ uint64_t workdir_bytes(const char *path, uint64_t bytes_max)
  * open. */
 static bool empty_level(int fd, char below[NAME_MAX + 1])
 {
+	below[0] = 0;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
 	if (directory == NULL) {
@@ -83,7 +84,6 @@ static bool empty_level(int fd, char below[NAME_MAX + 1])
 		return false;
 	}
 	bool ok = true;
-	below[0] = 0;
 	rewinddir(directory);
 	for (struct dirent *entry; ok && below[0] == 0 && (entry = readdir(directory)) != NULL;) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)

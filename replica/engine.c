@@ -394,11 +394,11 @@ static void built(struct replica *r, struct apply_job *job, struct replica_now n
 		status = candidate_of_bytes(&c, buf_view(&raw), &fault);
 	buf_fini(&raw);
 	arena_fini(&arena);
-	CHECK(status != STATUS_OK || c); /* what we pack, we read */
 	if (status != STATUS_OK) {
 		replica_stop(r, "building a block", status);
 		return;
 	}
+	CHECK(c); /* what we pack, we read */
 	struct consensus_input in = {.kind = IN_PROPOSAL_BUILT, .now = now.wall};
 	in.u.block.height = job->height;
 	in.u.block.round = job->round;
@@ -467,7 +467,8 @@ void engine_applied(struct replica *r, struct apply_job *take, struct replica_no
 		apply_job_free(take);
 		return;
 	}
-	if (take->candidate) {
+	if (take->kind != APPLY_PREPARE) {
+		CHECK(take->candidate);
 		struct candidate *c = replica_candidate(r, &take->candidate->id);
 		CHECK(c == take->candidate);
 		CHECK(c->jobs > 0);

@@ -108,7 +108,7 @@ static void on_answer(void *ctx, const struct http_result *result)
 
 	if (result->status == STATUS_OK) {
 		answer = json_read(result->body, &fault);
-		if (answer && json_is_object(answer)) {
+		if (json_is_object(answer)) {
 			outcome_read(&outcome, answer, pending->id);
 		} else {
 			snprintf(text, sizeof text, "%s answered HTTP %u and no JSON-RPC",

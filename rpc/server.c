@@ -151,12 +151,12 @@ static void exchange_link(struct exchange *x)
 	x->server->open = x;
 }
 
-static void exchange_unlink(struct exchange *x)
+static void exchange_unlink(struct rpc_server *server, struct exchange *x)
 {
 	if (x->previous)
 		x->previous->next = x->next;
 	else
-		x->server->open = x->next;
+		server->open = x->next;
 	if (x->next)
 		x->next->previous = x->previous;
 }
@@ -225,14 +225,15 @@ static void exchange_reply(struct exchange *x, struct http_reply *reply)
 
 static void exchange_answer_late(struct exchange *x)
 {
+	struct rpc_server *server = x->server;
 	struct http_reply reply;
 
-	if (x->server) {
+	if (server) {
+		exchange_unlink(server, x);
 		http_reply_init(&reply);
 		exchange_reply(x, &reply);
 		/* False: the requester has left; the reply is freed all the same. */
-		(void)http_ticket_answer(x->server->shell, x->ticket, &reply);
-		exchange_unlink(x);
+		(void)http_ticket_answer(server->shell, x->ticket, &reply);
 	}
 	exchange_free(x);
 }
@@ -553,7 +554,7 @@ static void exchange_abandon(struct exchange *x)
 		if (call->is_open && !call->is_submitting)
 			call->is_open = false, x->open--;
 	}
-	exchange_unlink(x);
+	exchange_unlink(x->server, x);
 	x->server = NULL;
 	if (!owed)
 		exchange_free(x);
@@ -563,8 +564,10 @@ void rpc_server_free(struct rpc_server *server)
 {
 	if (!server)
 		return;
-	while (server->open)
-		exchange_abandon(server->open);
+	for (struct exchange *x = server->open, *next; x; x = next) {
+		next = x->next;
+		exchange_abandon(x);
+	}
 	arena_fini(&server->arena);
 	buf_fini(&server->params);
 	buf_fini(&server->spelled);

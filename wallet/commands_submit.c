@@ -231,7 +231,7 @@ static bool upload(struct cli *cli, char reference[80], const char *file)
 		ok = false;
 	}
 	rest_answer_fini(&answer);
-	strcpy(reference, "artifact:");
+	snprintf(reference, 80, "artifact:");
 	hex_lower(reference + 9, hash.b, 32);
 	if (ok && !cli->json)
 		printf("uploaded %s (%" PRIu64 " bytes)\n", file, size);

@@ -7,7 +7,8 @@ if ! command -v clang-tidy >/dev/null 2>&1; then
 	exit 77
 fi
 found=$(git ls-files 'base/*.c' 'chain/*.c' 'genesis/*.c' 'consensus/*.c' 'p2p/*.c' 'replica/*.c' 'http/*.c' 'rpc/*.c' 'wallet/*.c' \
-	'coordinator/*.c' 'miner/*.c' 'node/*.c' | xargs -P 2 -n 4 clang-tidy -p "$1" --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null | grep -E '(warning|error): ' | sort -u)
+	'coordinator/*.c' 'miner/*.c' 'node/*.c' | xargs -P 2 -n 4 clang-tidy -p "$1" --quiet \
+		--extra-arg=-Wno-unknown-warning-option 2>/dev/null | grep -E '(warning|error): ' | sort -u)
 if [ -n "$found" ]; then
 	printf '%s\n' "$found"
 	echo "FAILED: clang-tidy finds $(printf '%s\n' "$found" | wc -l) places"

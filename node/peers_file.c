@@ -59,10 +59,10 @@ static bool read_node_key(struct validator_key *out, const json_t *value)
 /* "127.0.0.1:1" or "[::1]:1" */
 static bool read_address(struct net_peer *out, const json_t *value)
 {
-	if (!json_is_string(value) || strlen(json_string_value(value)) >= NET_HOST_BYTES)
+	if (!json_is_string(value) || json_string_length(value) >= NET_HOST_BYTES)
 		return false;
 	char text[NET_HOST_BYTES];
-	strcpy(text, json_string_value(value));
+	memcpy(text, json_string_value(value), json_string_length(value) + 1);
 	char *colon = strrchr(text, ':');
 	if (!colon)
 		return false;
@@ -79,7 +79,7 @@ static bool read_address(struct net_peer *out, const json_t *value)
 	uint8_t raw[16];
 	if (inet_pton(bracketed ? AF_INET6 : AF_INET, host, raw) != 1)
 		return false;
-	strcpy(out->host, host);
+	memcpy(out->host, host, strlen(host) + 1);
 	out->port = (uint16_t)port;
 	return true;
 }

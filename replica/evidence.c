@@ -132,8 +132,9 @@ void evidence_committed(struct evidence_pool *pool, const struct chain_head *hea
 
 static void row_key(char out[KEY_BYTES], const struct hash32 *hash)
 {
-	memcpy(out, "/evidence/", 10);
-	hex_lower(out + 10, hash->b, sizeof hash->b);
+	char digits[2 * sizeof hash->b + 1];
+	hex_lower(digits, hash->b, sizeof hash->b);
+	snprintf(out, KEY_BYTES, "/evidence/%s", digits);
 }
 
 static const char *pair_fault(

@@ -4,6 +4,7 @@
 
 #include "base/hex.h"
 #include "base/json.h"
+#include "node/net_info.h"
 
 static const struct view_identity *identity(void *self)
 {
@@ -135,12 +136,10 @@ static void round_state_json(void *self, struct buf *out, bool full)
 	buf_append_text(out, "}");
 }
 
-static void net_info_json(void *self, struct buf *out)
+static void peers_json(void *self, struct buf *out)
 {
 	const struct chain_view *v = self;
-	buf_append_text(out, "{\"listening\":true,\"listeners\":[");
-	json_put_text(out, v->identity.listen_address);
-	buf_append_text(out, "],\"n_peers\":\"0\",\"peers\":[]}");
+	net_info_json(out, v->net, &v->identity);
 }
 
 /* ---- mempool ---- */
@@ -192,7 +191,7 @@ static const struct view_vtable vtable = {
 	.identity = identity,
 	.catching_up = catching_up,
 	.round_state_json = round_state_json,
-	.net_info_json = net_info_json,
+	.net_info_json = peers_json,
 	.mempool_totals = mempool_totals,
 	.mempool_list = list,
 	.submit = submit,

@@ -4,6 +4,7 @@
 #define NODE_CHAIN_VIEW_H
 
 #include "node/driver.h"
+#include "node/net.h"
 #include "rpc/view.h"
 
 struct chain_view {
@@ -11,9 +12,10 @@ struct chain_view {
 	struct view_identity identity;
 	struct driver *driver;
 	struct mempool *mempool;
+	const struct net *net; /* NULL: a node without peers */
 };
 
-/* identity's texts must outlive it. */
+/* identity's texts must outlive it. net is the caller's to set. */
 void chain_view_init(struct chain_view *out, const struct view_identity *identity,
 	struct driver *driver, struct mempool *mempool, struct store *store, const struct app *app);
 

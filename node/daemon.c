@@ -102,6 +102,7 @@ static void replica_config_of(struct daemon_parts *p, struct replica_config *out
 	out->app = p->app;
 	out->store = &p->store;
 	out->mempool = p->mempool;
+	out->has_peers = p->net != NULL;
 	out->log = &p->log;
 }
 
@@ -176,6 +177,10 @@ static enum status start_driver(struct daemon_parts *p, char fault[NODE_FAULT_BY
 	config.replica.me = validator_key_of(&config.secret);
 	config.verify_threads = thread_count(p->config);
 	config.clock_unchecked = p->config->clock_unchecked;
+	if (p->net) {
+		config.send = peering_send;
+		config.drop = peering_drop;
+	}
 	config.stopped = on_stopped;
 	config.ctx = p;
 	status = driver_new(&p->driver, &config, fault);
@@ -186,15 +191,8 @@ static enum status start_driver(struct daemon_parts *p, char fault[NODE_FAULT_BY
 static enum status fill_view(struct daemon_parts *p, char fault[NODE_FAULT_BYTES])
 {
 	char path[NODE_PATH_BYTES];
-	struct validator_secret node_key, validator;
-	enum status status = files_join(path, p->home, "node_key.json");
-	if (status == STATUS_OK)
-		status = homes_read_key(&node_key, path, fault);
-	if (status != STATUS_OK)
-		return status;
-	homes_node_id(p->node_id, &node_key);
-	secret_wipe(&node_key, sizeof node_key);
-	status = files_join(path, p->home, "validator_key.json");
+	struct validator_secret validator;
+	enum status status = files_join(path, p->home, "validator_key.json");
 	if (status == STATUS_OK)
 		status = homes_read_key(&validator, path, fault);
 	if (status != STATUS_OK)
@@ -203,7 +201,7 @@ static enum status fill_view(struct daemon_parts *p, char fault[NODE_FAULT_BYTES
 		(unsigned)p->config->rpc_port);
 	struct view_identity identity = {
 		.node_id = p->node_id,
-		.listen_address = "tcp://127.0.0.1:26656",
+		.listen_address = p->p2p_address,
 		.rpc_address = p->rpc_address,
 		.moniker = p->config->moniker,
 		.chain_id = p->genesis->chain_id,
@@ -214,6 +212,7 @@ static enum status fill_view(struct daemon_parts *p, char fault[NODE_FAULT_BYTES
 	};
 	secret_wipe(&validator, sizeof validator);
 	chain_view_init(&p->view, &identity, p->driver, p->mempool, &p->store, &p->app);
+	p->view.net = p->net;
 	return STATUS_OK;
 }
 
@@ -285,6 +284,8 @@ static enum status open_all(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]
 	if (status == STATUS_OK)
 		status = open_mempool(p);
 	if (status == STATUS_OK)
+		status = peering_start(p, fault);
+	if (status == STATUS_OK)
 		status = start_driver(p, fault);
 	if (status == STATUS_OK)
 		status = fill_view(p, fault);
@@ -297,8 +298,8 @@ static enum status open_all(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]
 	return status;
 }
 
-/* Ports first, so that nobody asks a half-closed node; then who asks the chain; then the chain; the
- * store last. */
+/* Ports first, so that nobody asks a half-closed node; then who asks the chain; then the peers and
+ * the chain; the store last. */
 static void close_all(struct daemon_parts *p)
 {
 	if (p->metrics_shell)
@@ -308,6 +309,7 @@ static void close_all(struct daemon_parts *p)
 		http_shell_stop(p->rpc_shell, p->stopped ? 0 : DRAIN_MS);
 	if (p->rpc)
 		rpc_server_free(p->rpc);
+	net_stop(p->net);
 	driver_free(p->driver);
 	if (p->mempool)
 		mempool_free(p->mempool);
@@ -332,8 +334,9 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 static void say_ready(struct daemon_parts *p)
 {
 	log_event(&p->log, LOG_INFO,
-		"ready chain=%s height=%lld rpc=%s:%u coordinator=%u metrics=%u",
+		"ready chain=%s height=%lld peers=%u p2p=%u rpc=%s:%u coordinator=%u metrics=%u",
 		p->genesis->chain_id, (long long)replica_head(driver_replica(p->driver))->height,
+		p->net ? net_peer_count(p->net) : 0, p->net ? net_port(p->net) : 0,
 		p->config->rpc_listen, http_shell_port(p->rpc_shell),
 		p->coordinator.shell ? http_shell_port(p->coordinator.shell) : 0,
 		p->metrics_shell ? http_shell_port(p->metrics_shell) : 0);

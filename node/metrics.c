@@ -46,6 +46,8 @@ static void chain_metrics(struct buf *out, const struct daemon_parts *p)
 		counts.log_syncs);
 	metric(out, "consensus_fence_writes_total", "counter", "Records written to the fence.",
 		counts.fence_writes);
+	metric(out, "p2p_peers", "gauge", "Peers whose link is up.",
+		p->net ? net_up_count(p->net) : 0);
 	metric(out, "mempool_txs", "gauge", "Transactions that wait for a block.", mempool.txs);
 	metric(out, "mempool_ready_txs", "gauge", "Of these, those a block could take now.",
 		mempool.ready);

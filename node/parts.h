@@ -35,16 +35,22 @@ struct daemon_parts {
 	struct app app;
 	struct mempool *mempool;
 	struct driver *driver;
+	struct net *net; /* NULL: no peers are listed */
 	struct chain_view view;
 	struct rpc_server *rpc;
 	struct http_shell *rpc_shell;
 	struct coordinator_role coordinator;
 	struct http_shell *metrics_shell;
 	char node_id[41];
-	char rpc_address[96];
+	char rpc_address[96], p2p_address[96];
 	const char *stopped; /* why the validator had to stop; NULL: it did not */
 	char stopped_text[NODE_FAULT_BYTES];
 };
+
+/* peering.c: node_id, p2p_address and net; before the driver, whose hooks send and drop are */
+MUST_USE enum status peering_start(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]);
+void peering_send(void *ctx, uint32_t peer, struct bytes message);
+void peering_drop(void *ctx, uint32_t peer);
 
 /* coordinator_role.c */
 MUST_USE enum status coordinator_role_start(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]);

@@ -16,6 +16,10 @@ struct json_fault {
 
 /* NULL: refused, fault says why. Any JSON value is accepted at the top. */
 MUST_USE json_t *json_read(struct bytes text, struct json_fault *fault);
+/* The same, and refused when it holds more than values_max values of any kind, before a byte is
+ * allocated: an empty object takes 2 bytes of text and 150 of memory, so what strangers send has a
+ * bound. */
+MUST_USE json_t *json_read_bounded(struct bytes text, size_t values_max, struct json_fault *fault);
 
 /* The bytes of each top-level member "id" (of the object, or of each object of the top-level array)
  * as they stood in the text: JSON-RPC echoes them unchanged. Fills at most max entries in order of

@@ -7,8 +7,14 @@
 
 json_t *json_read(struct bytes text, struct json_fault *fault)
 {
+	return json_read_bounded(text, 0, fault);
+}
+
+json_t *json_read_bounded(struct bytes text, size_t values_max, struct json_fault *fault)
+{
+	struct json_scan_events events = {.values_max = values_max};
 	size_t offset;
-	const char *wrong = json_scan(text, NULL, &offset);
+	const char *wrong = json_scan(text, &events, &offset);
 	json_error_t error;
 	json_t *value;
 
@@ -72,7 +78,7 @@ static void on_member(void *ctx, struct bytes key, struct bytes value)
 size_t json_id_spans(struct bytes text, struct bytes *ids, size_t max)
 {
 	struct id_spans spans = {ids, max, 0};
-	struct json_scan_events events = {on_element, on_member, &spans};
+	struct json_scan_events events = {on_element, on_member, &spans, 0};
 	size_t offset;
 
 	if (json_scan(text, &events, &offset))

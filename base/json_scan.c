@@ -9,6 +9,7 @@ struct scan {
 	const uint8_t *text;
 	size_t len;
 	size_t at;
+	size_t values;     /* begun so far */
 	const char *fault; /* set once; every step then returns */
 	const struct json_scan_events *events;
 };
@@ -85,12 +86,12 @@ static void scan_escape(struct scan *s)
 		fail(s, "half of a surrogate pair");
 }
 
-/* At the opening quote; afterwards behind the closing one. */
 static bool is_plain(uint8_t c)
 {
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* At the opening quote; afterwards behind the closing one. */
 static void scan_string(struct scan *s)
 {
 	s->at++;
@@ -256,6 +257,10 @@ static void scan_value(struct scan *s, unsigned depth, bool is_element)
 {
 	uint8_t c = peek(s);
 
+	if (s->events && s->events->values_max && ++s->values > s->events->values_max)
+		fail(s, "more values than are read at one time");
+	if (s->fault)
+		return;
 	if (is_element && s->events && s->events->element)
 		s->events->element(s->events->ctx);
 	if (c == '{')
@@ -278,7 +283,7 @@ static void scan_value(struct scan *s, unsigned depth, bool is_element)
 
 const char *json_scan(struct bytes text, const struct json_scan_events *events, size_t *offset)
 {
-	struct scan s = {text.data, text.len, 0, NULL, events};
+	struct scan s = {.text = text.data, .len = text.len, .events = events};
 
 	skip_space(&s);
 	/* A top-level array's own elements are told one by one, any other top value as one element.

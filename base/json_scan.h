@@ -13,6 +13,7 @@ struct json_scan_events {
 	 * text. */
 	void (*member)(void *ctx, struct bytes key, struct bytes value);
 	void *ctx;
+	size_t values_max; /* more values than this, of any kind, are a fault; 0: no bound */
 };
 
 /* NULL when the whole text is one JSON value within our bounds; otherwise what is wrong, and

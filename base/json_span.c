@@ -33,7 +33,7 @@ static bool starts_as_object(struct bytes text)
 bool json_member_span(struct bytes text, const char *name, struct bytes *span)
 {
 	struct wanted wanted = {bytes_of_text(name), {NULL, 0}, false};
-	struct json_scan_events events = {NULL, on_member, &wanted};
+	struct json_scan_events events = {NULL, on_member, &wanted, 0};
 	size_t offset;
 
 	if (!starts_as_object(text) || json_scan(text, &events, &offset) || !wanted.is_found)
@@ -64,7 +64,7 @@ static void on_gathered(void *ctx, struct bytes key, struct bytes value)
 bool json_members(struct bytes text, struct json_member *members, size_t max, size_t *count)
 {
 	struct gathered gathered = {members, max, 0, false};
-	struct json_scan_events events = {NULL, on_gathered, &gathered};
+	struct json_scan_events events = {NULL, on_gathered, &gathered, 0};
 	size_t offset;
 
 	*count = 0;

@@ -108,6 +108,8 @@ enum {
 
 	/* JSON */
 	JSON_DEPTH_MAX = 32,
+	JSON_VALUES_MAX = 64 * 1024,     /* of a request of the coordinator's */
+	RPC_JSON_VALUES_MAX = 16 * 1024, /* of a request: the largest batch and its parameters */
 	RPC_BATCH_MAX = 10,
 	RPC_COMMIT_WAIT_MS = 10 * 1000,
 	RPC_PAGE_MAX = 100,

@@ -223,7 +223,7 @@ void coordinator_refusal(void *self, uint16_t status, const char *reason, struct
 json_t *route_body(struct route_call *call)
 {
 	struct json_fault fault;
-	json_t *body = json_read(call->request->body, &fault);
+	json_t *body = json_read_bounded(call->request->body, JSON_VALUES_MAX, &fault);
 
 	if (!body) {
 		reply_error(call->reply, 400, "BAD_JSON", NULL, "the body is not JSON: %s",

@@ -133,7 +133,7 @@ static bool read_spelled(struct reader *r, struct bytes value)
 static bool read_quoted(struct reader *r, struct bytes spelled)
 {
 	struct json_fault fault;
-	json_t *json = json_read(spelled, &fault);
+	json_t *json = json_read_bounded(spelled, 1, &fault);
 	bool ok = json_is_string(json);
 
 	if (ok)

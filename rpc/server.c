@@ -399,7 +399,7 @@ static enum http_answer handle_post(struct rpc_server *server, const struct http
 		return handle_plain(server, &plain, ticket, reply);
 
 	struct json_fault fault;
-	json_t *body = json_read(request->body, &fault);
+	json_t *body = json_read_bounded(request->body, RPC_JSON_VALUES_MAX, &fault);
 
 	if (!body) {
 		char data[256];

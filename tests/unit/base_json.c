@@ -108,6 +108,31 @@ static void a_megabyte_of_anything_is_dealt_with(void **state)
 	free(text);
 }
 
+static void more_values_than_asked_for_are_refused_unread(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t values;
+	} table[] = {{"1", 1}, {"[]", 1}, {"[1]", 2}, {"[[],[]]", 3}, {"{\"a\":1}", 2},
+		{"{\"a\":{\"b\":[\"c\",null,true]}}", 6}};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct bytes text = bytes_of_text(table[i].text);
+		struct json_fault fault;
+		json_t *value = json_read_bounded(text, table[i].values, &fault);
+
+		assert_non_null(value);
+		json_decref(value);
+		if (table[i].values > 1) {
+			assert_null(json_read_bounded(text, table[i].values - 1, &fault));
+			assert_non_null(strstr(fault.text, "more values"));
+		}
+		value = json_read_bounded(text, 0, &fault); /* no bound */
+		assert_non_null(value);
+		json_decref(value);
+	}
+}
+
 static void an_id_is_found_as_it_stood(void **state)
 {
 	static const struct {
@@ -193,6 +218,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_our_json_is_refused),
 		cmocka_unit_test(the_fault_tells_the_byte),
 		cmocka_unit_test(a_megabyte_of_anything_is_dealt_with),
+		cmocka_unit_test(more_values_than_asked_for_are_refused_unread),
 		cmocka_unit_test(an_id_is_found_as_it_stood),
 		cmocka_unit_test(texts_are_written_as_go_writes_them),
 		cmocka_unit_test(values_are_written),

@@ -224,6 +224,30 @@ static void a_body_over_a_megabyte_is_refused(void **state)
 	rpc_world_stop(&w);
 }
 
+/* A megabyte of empty values would take 80 MB and a tenth of a second of everybody's time. */
+static void a_body_of_too_many_values_is_refused_unread(void **state)
+{
+	static const char *const units[] = {"[]", "{}", "1", "\"\"", "{\"\":{}}"};
+	struct rpc_world w;
+
+	rpc_world_start(&w, RPC_WORLD_TIP);
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		struct buf body = {0};
+		int status;
+
+		buf_append_text(&body, "{\"id\":1,\"method\":\"block\",\"params\":[");
+		while (body.len < 900 * 1000)
+			buf_appendf(&body, "%s,", units[i]);
+		buf_append_text(&body, "1]}");
+		const char *reply = rpc_post(&w, buf_text(&body), &status);
+		assert_int_equal(status, 500);
+		assert_non_null(strstr(reply, "-32700"));
+		assert_non_null(strstr(reply, "more values than are read at one time"));
+		buf_fini(&body);
+	}
+	rpc_world_stop(&w);
+}
+
 static void deep_nesting_is_refused(void **state)
 {
 	struct rpc_world w;
@@ -362,6 +386,7 @@ int main(void)
 		cmocka_unit_test(each_wrong_request_gets_its_own_error),
 		cmocka_unit_test(a_call_reads_alike_alone_and_in_a_batch),
 		cmocka_unit_test(a_body_over_a_megabyte_is_refused),
+		cmocka_unit_test(a_body_of_too_many_values_is_refused_unread),
 		cmocka_unit_test(deep_nesting_is_refused),
 		cmocka_unit_test(a_uri_call_answers_with_its_own_statuses),
 		cmocka_unit_test(headers_say_time_type_and_what_may_be_cached),

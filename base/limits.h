@@ -87,6 +87,7 @@ enum {
 	HTTP_WAITING_MAX = HTTP_CONNECTIONS_MAX, /* waits of a submission are short; each holds only
 						    its connection */
 	HTTP_REQUEST_MS_MAX = 30 * 1000,
+	HTTP_HEADER_MS_MAX = 10 * 1000,             /* and how long a connection may be idle */
 	HTTP_TRANSFER_MS_PER_MIB = 1000,            /* a streamed file's extra time */
 	HTTP_BODIES_BYTES_MAX = 64 * 1024 * 1024,   /* bodies being received, all connections */
 	HTTP_REPLIES_BYTES_MAX = 256 * 1024 * 1024, /* answers not yet read by their clients */

@@ -21,6 +21,9 @@ enum {
 	 * HTTP_HEADER_BYTES_MAX that still fits is refused in our words, a larger one in MHD's. */
 	CONNECTION_POOL_BYTES = 32 * 1024,
 	SWEEP_MS_MAX = 250,
+	/* Slots over connections_max: for those sent away until MHD has closed them. Beyond them
+	 * MHD stops accepting, and nobody is refused. */
+	SPARE_SLOTS = 32,
 	STOP_FLUSH_MS = 2000
 };
 
@@ -145,7 +148,7 @@ static void conn_sweep(struct conn *conn, uint64_t now_ms)
 
 static void sweep_arm(struct http_shell *shell)
 {
-	uint32_t every_ms = shell->config.request_ms_max / 4;
+	uint32_t every_ms = shell->config.header_ms_max / 4;
 
 	if (every_ms > SWEEP_MS_MAX)
 		every_ms = SWEEP_MS_MAX;
@@ -168,12 +171,35 @@ static void on_sweep(evutil_socket_t fd, short what, void *ctx)
 /* --- connections
  * --------------------------------------------------------------------------------------- */
 
+/* Sends away who has held a place longest without a whole request: somebody slow, idle, or one of
+ * many who mean to fill the house. False: everybody here is being served. */
+static bool make_room(struct http_shell *shell)
+{
+	struct conn *oldest = NULL;
+
+	for (uint32_t i = 0; i < shell->conn_slots; i++) {
+		struct conn *conn = &shell->conns[i];
+		bool unserved =
+			conn->phase == CONN_IDLE || (conn->phase == CONN_BODY && !conn->is_upload);
+
+		if (unserved && conn->since_ms < (oldest ? oldest->since_ms : UINT64_MAX))
+			oldest = conn;
+	}
+	if (!oldest)
+		return false;
+	oldest->since_ms = UINT64_MAX;
+	shutdown(oldest->fd, SHUT_RDWR);
+	return true;
+}
+
 static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t len)
 {
 	struct http_shell *shell = cls;
 
 	(void)address, (void)len;
-	return !shell->stopping && shell->connections < shell->config.connections_max ? MHD_YES
+	if (shell->stopping || shell->connections == shell->conn_slots)
+		return MHD_NO;
+	return shell->connections < shell->config.connections_max || make_room(shell) ? MHD_YES
 										      : MHD_NO;
 }
 
@@ -204,7 +230,8 @@ static void conn_open(struct http_shell *shell, struct MHD_Connection *mhd, void
 	conn->mhd = mhd;
 	conn->fd = fd->connect_fd;
 	conn->phase = CONN_IDLE;
-	conn->deadline_ms = http_clock_ms() + shell->config.request_ms_max;
+	conn->since_ms = http_clock_ms();
+	conn->deadline_ms = conn->since_ms + shell->config.header_ms_max;
 	peer_text(conn->peer, address ? address->client_addr : NULL);
 	if (shell->connections++ == 0)
 		sweep_arm(shell);
@@ -350,9 +377,7 @@ static bool daemon_open(struct http_shell *shell)
 
 static bool conns_open(struct http_shell *shell)
 {
-	/* Spare slots: MHD stops accepting at its own limit, so that it never comes before our
-	 * refusal. */
-	shell->conn_slots = shell->config.connections_max + 8;
+	shell->conn_slots = shell->config.connections_max + SPARE_SLOTS;
 	shell->conns = calloc(shell->conn_slots, sizeof *shell->conns);
 	if (!shell->conns)
 		return false;
@@ -386,6 +411,10 @@ static void config_defaults(struct http_shell_config *config)
 		config->connections_max = HTTP_CONNECTIONS_MAX;
 	if (config->request_ms_max == 0)
 		config->request_ms_max = HTTP_REQUEST_MS_MAX;
+	if (config->header_ms_max == 0)
+		config->header_ms_max = HTTP_HEADER_MS_MAX;
+	if (config->header_ms_max > config->request_ms_max)
+		config->header_ms_max = config->request_ms_max;
 }
 
 static void shell_free(struct http_shell *shell)

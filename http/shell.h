@@ -1,6 +1,8 @@
 /* shell: the one HTTP server: libmicrohttpd in external-epoll mode inside the libevent loop [design
  * D9]. Owns sockets, limits and deadlines; its handlers (rpc, coordinator, miner daemon, metrics)
- * see message.h. Used by the mains of aitbcd and aitbc-miner only. Loop thread only. */
+ * see message.h. When all connections are taken, the one that has been without a whole request for
+ * longest makes room; who waits for an answer is never sent away for that. Used by the mains of
+ * aitbcd and aitbc-miner only. Loop thread only. */
 #ifndef HTTP_SHELL_H
 #define HTTP_SHELL_H
 
@@ -22,6 +24,8 @@ struct http_shell_config {
 	size_t upload_bytes_max;  /* 0: ARTIFACT_BYTES_MAX */
 	uint32_t connections_max; /* 0: HTTP_CONNECTIONS_MAX; no more than that */
 	uint32_t request_ms_max;  /* whole-request deadline, 0: HTTP_REQUEST_MS_MAX */
+	uint32_t header_ms_max;   /* the header block must be there by then, 0: HTTP_HEADER_MS_MAX;
+				     never more than request_ms_max */
 	const char *const
 		*hosts; /* extra allowed Host names, NULL-terminated; loopback names always are */
 	const char *const *origins; /* allowed Origins beside the port's own, NULL-terminated, "*":

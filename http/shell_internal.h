@@ -37,6 +37,8 @@ struct conn {
 	uint32_t next_free;
 	int fd;
 	enum conn_phase phase;
+	uint64_t since_ms; /* start of the connection, or the end of its last answer;
+			      UINT64_MAX: sent away */
 	uint64_t deadline_ms;
 	struct event *gone; /* watches a suspended socket for the other side's leaving */
 	char peer[INET6_ADDRSTRLEN];

@@ -319,6 +319,7 @@ static enum MHD_Result conn_header_block(
 		status = 507, reason = reason_storage;
 	if (status != 0)
 		return conn_refuse(conn, status, reason);
+	conn->deadline_ms += conn->shell->config.request_ms_max - conn->shell->config.header_ms_max;
 	if (conn->is_upload)
 		conn->deadline_ms = conn->shell->now_ms + conn->shell->config.request_ms_max +
 				    (admission.content_length >> 20) * HTTP_TRANSFER_MS_PER_MIB;
@@ -401,5 +402,7 @@ void request_completed(
 	if (!conn)
 		return;
 	conn_clear_request(conn);
-	conn->deadline_ms = conn->shell->now_ms + conn->shell->config.request_ms_max;
+	if (conn->since_ms != UINT64_MAX)
+		conn->since_ms = conn->shell->now_ms;
+	conn->deadline_ms = conn->shell->now_ms + conn->shell->config.header_ms_max;
 }

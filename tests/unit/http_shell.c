@@ -137,9 +137,19 @@ static void a_chunked_body_over_the_bound_is_read_but_not_kept(void **state)
 	world_stop(&w);
 }
 
+static bool one_ticket(struct world *w)
+{
+	return w->ticket_count == 1;
+}
+
 static bool two_connections(struct world *w)
 {
 	return http_shell_connections(w->shell) == 2;
+}
+
+static bool two_tickets(struct world *w)
+{
+	return w->ticket_count == 2;
 }
 
 static void a_connection_too_many_is_closed_and_one_that_leaves_makes_room(void **state)
@@ -151,10 +161,12 @@ static void a_connection_too_many_is_closed_and_one_that_leaves_makes_room(void 
 	world_start(&w, &config);
 	peer_open(&p[0], &w);
 	peer_open(&p[1], &w);
-	assert_true(world_until(&w, &p[0], two_connections));
+	peer_say(&p[0], "GET /later HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+	peer_say(&p[1], "GET /later HTTP/1.1\r\n" HOST "\r\n");
+	assert_true(world_until(&w, &p[0], two_tickets));
 	peer_open(&p[2], &w);
 	assert_true(peer_is_cut(&p[2]));
-	peer_say(&p[0], "GET /a HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+	assert_true(world_answer(&w, 0, "now"));
 	assert_true(peer_is_cut(&p[0]));
 	assert_int_equal(peer_status(&p[0]), 200);
 	peer_open(&p[3], &w);
@@ -162,6 +174,67 @@ static void a_connection_too_many_is_closed_and_one_that_leaves_makes_room(void 
 	assert_true(peer_hears(&p[3], "GET /a"));
 	for (int i = 0; i < 4; i++)
 		peer_close(&p[i]);
+	world_stop(&w);
+}
+
+static void who_holds_a_place_longest_without_a_request_makes_room(void **state)
+{
+	static const char *const starts[] = {"", "GET / HT", "POST / HTTP/1.1\r\n" HOST,
+		"POST / HTTP/1.1\r\n" HOST "Content-Length: 1000\r\n\r\na"};
+	struct http_shell_config config = {.connections_max = 2};
+	struct world w;
+	struct peer waiting, fresh;
+
+	world_start(&w, &config);
+	peer_open(&waiting, &w);
+	peer_say(&waiting, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+	assert_true(world_until(&w, &waiting, one_ticket));
+	for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+		struct peer slow;
+
+		peer_open(&slow, &w);
+		peer_say(&slow, starts[i]);
+		assert_true(world_until(&w, &slow, two_connections));
+		peer_open(&fresh, &w);
+		peer_say(&fresh, "GET /a HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+		assert_true(peer_is_cut(&fresh));
+		assert_int_equal(peer_status(&fresh), 200);
+		assert_true(peer_is_cut(&slow));
+		peer_close(&slow);
+		peer_close(&fresh);
+	}
+	assert_true(world_answer(&w, 0, "now"));
+	assert_true(peer_hears(&waiting, "now"));
+	peer_close(&waiting);
+	world_stop(&w);
+}
+
+/* Many more than there are places, all dripping, must not keep one honest caller out. */
+static void a_crowd_that_drips_keeps_nobody_out(void **state)
+{
+	enum { CROWD = 300, PLACES = 20 };
+	static struct peer crowd[CROWD];
+	struct http_shell_config config = {.connections_max = PLACES};
+	struct world w;
+
+	world_start(&w, &config);
+	for (size_t i = 0; i < CROWD; i++) {
+		peer_open(&crowd[i], &w);
+		peer_say(&crowd[i], "G");
+		if (i % 10 == 9) {
+			struct peer honest;
+
+			peer_open(&honest, &w);
+			peer_say(&honest, "GET /a HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+			assert_true(peer_is_cut(&honest));
+			assert_int_equal(peer_status(&honest), 200);
+			peer_close(&honest);
+			assert_true(http_shell_connections(w.shell) <= PLACES + 32);
+		}
+	}
+	assert_int_equal(w.handled, CROWD / 10);
+	for (size_t i = 0; i < CROWD; i++)
+		peer_close(&crowd[i]);
 	world_stop(&w);
 }
 
@@ -270,6 +343,30 @@ static void a_sender_that_drips_is_cut_at_the_deadline(void **state)
 	world_stop(&w);
 }
 
+static void a_header_block_has_less_time_than_the_whole_request(void **state)
+{
+	struct http_shell_config config = {.header_ms_max = 100, .request_ms_max = 60 * 1000};
+	struct world w;
+	struct peer idle, slow, body;
+
+	world_start(&w, &config);
+	peer_open(&body, &w);
+	peer_say(&body, "POST /a HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\na");
+	peer_open(&idle, &w);
+	peer_open(&slow, &w);
+	peer_say(&slow, "GET / HTTP/1.1\r\n" HOST);
+	assert_true(peer_is_cut(&idle));
+	assert_true(peer_is_cut(&slow));
+	peer_say(&body, "bc");
+	assert_true(peer_hears(&body, "body=3 abc"));
+	/* Idle again, and not for ever. */
+	assert_true(peer_is_cut(&body));
+	peer_close(&idle);
+	peer_close(&slow);
+	peer_close(&body);
+	world_stop(&w);
+}
+
 static void a_reader_that_does_not_read_is_cut_at_the_deadline(void **state)
 {
 	struct http_shell_config config = {.request_ms_max = 200};
@@ -290,11 +387,6 @@ static void a_reader_that_does_not_read_is_cut_at_the_deadline(void **state)
 
 /* --- waiting
  * ------------------------------------------------------------------------------------------- */
-
-static bool one_ticket(struct world *w)
-{
-	return w->ticket_count == 1;
-}
 
 static bool three_tickets(struct world *w)
 {
@@ -497,9 +589,12 @@ int main(void)
 		cmocka_unit_test(a_port_words_its_own_refusals),
 		cmocka_unit_test(a_chunked_body_over_the_bound_is_read_but_not_kept),
 		cmocka_unit_test(a_connection_too_many_is_closed_and_one_that_leaves_makes_room),
+		cmocka_unit_test(who_holds_a_place_longest_without_a_request_makes_room),
+		cmocka_unit_test(a_crowd_that_drips_keeps_nobody_out),
 		cmocka_unit_test(foreign_hosts_and_origins_are_refused),
 		cmocka_unit_test(a_listed_origin_is_named_in_the_answer_and_may_ask_first),
 		cmocka_unit_test(a_sender_that_drips_is_cut_at_the_deadline),
+		cmocka_unit_test(a_header_block_has_less_time_than_the_whole_request),
 		cmocka_unit_test(a_reader_that_does_not_read_is_cut_at_the_deadline),
 		cmocka_unit_test(a_waiting_request_is_answered_once_through_its_ticket),
 		cmocka_unit_test(a_ticket_answered_inside_the_handler_needs_no_second_turn),

@@ -34,7 +34,7 @@ enum {
 	SETTLE_BYTES_PER_BLOCK_BYTE = 256,
 	SETTLE_SCRATCH_BYTES_MAX = 16 * 1024 * 1024, /* one transaction's decoding and records */
 	SETTLE_DECODED_BYTES_MAX = 32 * 1024 * 1024, /* decoded in pass 1 and kept for pass 3 */
-	SETTLE_ACCOUNT_CACHE_SETS = 64 * 1024,       /* of 4 accounts of 48 bytes: 12 MiB */
+	SETTLE_ACCOUNT_CACHE_SETS = 32 * 1024,       /* of 4 accounts of 48 bytes: 6 MiB */
 	KEYS_CACHED_MAX = 16 * 1024,                 /* of 97 bytes: 1.6 MiB */
 	SUBMISSIONS_MAX = 8192, /* transactions on their way into the mempool */
 

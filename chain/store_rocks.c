@@ -9,8 +9,8 @@
 #include <rocksdb/c.h>
 
 enum {
-	WRITE_BUFFERS_BYTES = 32 << 20, /* of all families together */
-	WRITE_BUFFER_BYTES = 16 << 20,
+	WRITE_BUFFERS_BYTES = 24 << 20, /* of all families together */
+	WRITE_BUFFER_BYTES = 12 << 20,
 	ARENA_BLOCK_BYTES = 256 << 10, /* the least an idle family holds */
 	BLOCK_CACHE_BYTES = 16 << 20,
 	BLOCK_CACHE_SHARD_BITS = 2,

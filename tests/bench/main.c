@@ -172,6 +172,7 @@ static void print_json(
 	       "\"window_s\":%.3f,\"blocks\":%" PRIu64 ",\"committed\":%" PRIu64
 	       ",\"lost\":%" PRId64 ",\"refused\":%" PRIu64 ",\"held_back\":%" PRIu64
 	       ",\"answered_per_s\":%.1f,\"answer_p50_ms\":%.2f,\"answer_p99_ms\":%.2f,"
+	       "\"commit_p50_ms\":%.2f,\"commit_p99_ms\":%.2f,"
 	       "\"node_us_per_tx\":%.2f,\"generator_us_per_request\":%.2f,\"accounts\":%u,"
 	       "\"connections\":%u,\"verify_per_core_before\":%.0f,\"verify_per_core_after\":%.0f,"
 	       "\"http_echo_per_s\":%.0f,\"store_batch_1000_ms\":%.3f,\"ready_ms\":%" PRIu64
@@ -179,9 +180,9 @@ static void print_json(
 		s->committed_per_s, ratio_of(f), share_of(f), at->processor, bare_cores(),
 		at->load_before, at->commit, s->tx_bytes, s->window_s, s->blocks, s->committed,
 		s->lost, s->refused, s->held_back, s->admitted_per_s, s->answer_p50_ms,
-		s->answer_p99_ms, s->node_us, s->generator_us, o->accounts, o->connections,
-		f->verify_before, f->verify_after, f->echo_per_s, f->batch_ms, s->ready_ms,
-		(double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024);
+		s->answer_p99_ms, s->commit_p50_ms, s->commit_p99_ms, s->node_us, s->generator_us,
+		o->accounts, o->connections, f->verify_before, f->verify_after, f->echo_per_s,
+		f->batch_ms, s->ready_ms, (double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024);
 }
 
 static void print_bounds(const struct figures *f, const struct surroundings *at)
@@ -209,6 +210,8 @@ static void print_text(
 	       " sent again (mempool full), %" PRIu64 " refused%s%s, %" PRId64 " lost\n",
 		s->admitted_per_s, s->answer_p50_ms, s->answer_p99_ms, s->held_back, s->refused,
 		s->refused > 0 ? ": " : "", s->first_refusal, s->lost);
+	printf("one client:      broadcast_tx_commit p50 %.2f ms, p99 %.2f ms (%" PRIu64 ")\n",
+		s->commit_p50_ms, s->commit_p99_ms, s->commits);
 	printf("node:            %.1f us CPU a transfer, %.1f MB at the end, %.1f MB at most; "
 	       "ready after %" PRIu64 " ms\n",
 		s->node_us, (double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024, s->ready_ms);

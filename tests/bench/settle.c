@@ -19,12 +19,15 @@ enum {
 	RETRY_MS = 20,
 	BALANCE = 1000 * 1000 * 1000,
 	RETRIES_MAX = 4096,
-	DRAIN_MS_MAX = 15 * 1000
+	DRAIN_MS_MAX = 15 * 1000,
+	COMMIT_WARM_MS = 200,
+	COMMIT_MS = 1500
 };
 
 /* The transfers in order, and those the node had no room for, which go first. */
 struct feed {
 	const struct presigned *txs;
+	const char *method;
 	struct settle_figures *figures;
 	size_t at;
 	uint64_t admitted;
@@ -36,9 +39,8 @@ static bool next_request(void *self, struct buf *request, uint64_t *name)
 {
 	static const char head[] = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
 				   "application/json\r\nContent-Length: ";
-	static const char before[] =
-		"\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"broadcast_tx_"
-		"sync\",\"params\":{\"tx\":\"";
+	static const char before[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"";
+	static const char between[] = "\",\"params\":{\"tx\":\"";
 	static const char after[] = "\"}}";
 	struct feed *feed = self;
 	if (feed->again_count > 0)
@@ -48,13 +50,17 @@ static bool next_request(void *self, struct buf *request, uint64_t *name)
 	else
 		return false;
 	struct bytes tx = presigned_view(feed->txs, *name);
-	size_t length = sizeof before - 5 + sizeof after - 1 + (tx.len + 2) / 3 * 4;
-	char digits[4] = {(char)('0' + length / 100), (char)('0' + length / 10 % 10),
-		(char)('0' + length % 10), 0};
+	size_t method_len = strlen(feed->method);
+	size_t length = sizeof before - 1 + method_len + sizeof between - 1 + (tx.len + 2) / 3 * 4 +
+			sizeof after - 1;
+	char digits[8] = {(char)('0' + length / 100), (char)('0' + length / 10 % 10),
+		(char)('0' + length % 10), '\r', '\n', '\r', '\n', 0};
 	CHECK(length > 99 && length < 1000);
 	buf_append(request, head, sizeof head - 1);
-	buf_append(request, digits, 3);
+	buf_append(request, digits, 7);
 	buf_append(request, before, sizeof before - 1);
+	buf_append(request, feed->method, method_len);
+	buf_append(request, between, sizeof between - 1);
 	buf_append_base64(request, tx.data, tx.len);
 	buf_append(request, after, sizeof after - 1);
 	return true;
@@ -201,6 +207,22 @@ static void wait_until_drained(uint16_t port)
 	}
 }
 
+/* One client that waits for each of its transfers to be in a block. */
+static enum status measure_commits(
+	struct settle_figures *out, struct feed *feed, uint16_t port, char fault[256])
+{
+	const struct load_source source = {feed, next_request, answered};
+	const struct load_plan plan = {port, 1, COMMIT_WARM_MS, COMMIT_MS, NULL, NULL};
+	struct load_result result;
+	feed->method = "broadcast_tx_commit";
+	enum status status = load_run(&result, &plan, &source, fault);
+	out->commits = result.answered;
+	out->commit_p50_ms = result.answer_p50_ms;
+	out->commit_p99_ms = result.answer_p99_ms;
+	feed->method = "broadcast_tx_sync";
+	return status;
+}
+
 static enum status measure(struct settle_figures *out, struct live_node *node,
 	const struct settle_plan *plan, struct feed *feed, char fault[256])
 {
@@ -210,10 +232,14 @@ static enum status measure(struct settle_figures *out, struct live_node *node,
 		plan->measure_ms, read_clock, &clock};
 	struct load_result load;
 	uint64_t total = 0;
+	node->extra[0] = "--coordinator.enabled";
+	node->extra[1] = "false";
 	if (!live_node_start(node, fault))
 		return STATUS_IO;
 	out->ready_ms = node->ready_ms;
-	enum status status = load_run(&load, &load_plan, &source, fault);
+	enum status status = measure_commits(out, feed, node->rpc_port, fault);
+	if (status == STATUS_OK)
+		status = load_run(&load, &load_plan, &source, fault);
 	if (status != STATUS_OK)
 		return status;
 	out->generator_us = load.cpu_us;

@@ -30,6 +30,10 @@ struct settle_figures {
 	uint64_t held_back;  /* answers "mempool is full": sent again after a pause */
 	char first_refusal[256];
 	int64_t lost; /* admitted, and in no block when the mempool was empty again */
+	/* broadcast_tx_commit, one client, nothing else going on */
+	uint64_t commits;
+	double commit_p50_ms;
+	double commit_p99_ms;
 	size_t tx_bytes;
 	uint64_t ready_ms;
 	long rss_kb;      /* of the node, at the end */

@@ -213,37 +213,90 @@ static void rocks_iterator_free(struct store_iterator *it)
 	free(it);
 }
 
+/* A row's place in the order in which the memtables like to get them: by family and key, as far as
+ * seven bytes tell; among equals, and so among rows of one key, as they were put. */
+struct place {
+	uint64_t rank;
+	uint32_t number; /* in the batch */
+	size_t at;
+};
+
+static int place_compare(const void *a, const void *b)
+{
+	const struct place *left = a;
+	const struct place *right = b;
+
+	if (left->rank != right->rank)
+		return left->rank < right->rank ? -1 : 1;
+	return left->number < right->number ? -1 : left->number > right->number;
+}
+
+static uint64_t rank_of(const struct store_op *op)
+{
+	uint64_t rank = (uint64_t)op->family;
+
+	for (size_t i = 0; i < 7; i++)
+		rank = rank << 8 | (i < op->key.len ? op->key.data[i] : 0);
+	return rank;
+}
+
+static void put_op(struct rocks *rocks, rocksdb_writebatch_t *filled, const struct store_op *op)
+{
+	rocksdb_column_family_handle_t *family = rocks->families[op->family];
+
+	if (op->is_put)
+		rocksdb_writebatch_put_cf(filled, family, (const char *)op->key.data, op->key.len,
+			(const char *)op->value.data, op->value.len);
+	else
+		rocksdb_writebatch_delete_cf(
+			filled, family, (const char *)op->key.data, op->key.len);
+}
+
+/* With the hint (open_families) a row beside the last one costs two thirds of one anywhere. */
+static enum status fill_sorted(
+	struct rocks *rocks, rocksdb_writebatch_t *filled, const struct store_batch *batch)
+{
+	struct place *places = malloc((batch->count + 1) * sizeof *places);
+	struct store_op op;
+	size_t count = 0, at = 0, next = 0;
+
+	if (!places)
+		return STATUS_NO_MEMORY;
+	for (; store_batch_next(batch, &next, &op); at = next, count++)
+		places[count] = (struct place){rank_of(&op), (uint32_t)count, at};
+	CHECK(count == batch->count);
+	qsort(places, count, sizeof *places, place_compare);
+	for (size_t i = 0; i < count; i++) {
+		at = places[i].at;
+		if (store_batch_next(batch, &at, &op))
+			put_op(rocks, filled, &op);
+	}
+	free(places);
+	return STATUS_OK;
+}
+
 static enum status rocks_write(void *self, const struct store_batch *batch, bool sync)
 {
 	struct rocks *rocks = self;
 	rocksdb_writebatch_t *filled, *left;
-	struct store_op op;
 	enum status status = (enum status)atomic_load(&rocks->write_status);
 	char *error = NULL;
-	size_t at = 0;
 
 	if (status != STATUS_OK)
 		return status;
 	filled = atomic_exchange(&rocks->batch, NULL);
 	if (!filled)
 		filled = rocksdb_writebatch_create();
-	while (store_batch_next(batch, &at, &op)) {
-		rocksdb_column_family_handle_t *family = rocks->families[op.family];
-
-		if (op.is_put)
-			rocksdb_writebatch_put_cf(filled, family, (const char *)op.key.data,
-				op.key.len, (const char *)op.value.data, op.value.len);
-		else
-			rocksdb_writebatch_delete_cf(
-				filled, family, (const char *)op.key.data, op.key.len);
-	}
-	rocksdb_write(
-		rocks->db, sync ? rocks->write_synced : rocks->write_unsynced, filled, &error);
+	status = fill_sorted(rocks, filled, batch);
+	if (status == STATUS_OK)
+		rocksdb_write(rocks->db, sync ? rocks->write_synced : rocks->write_unsynced, filled,
+			&error);
 	rocksdb_writebatch_clear(filled);
 	left = atomic_exchange(&rocks->batch, filled);
 	if (left)
 		rocksdb_writebatch_destroy(left);
-	status = status_take(error);
+	if (status == STATUS_OK)
+		status = status_take(error);
 	if (status != STATUS_OK)
 		atomic_store(&rocks->write_status, status);
 	return status;
@@ -329,6 +382,22 @@ static void set_family_options(
 	rocksdb_options_set_compression(options, compression);
 }
 
+/* Where the last row went is where the next one's search begins. The C port has no call for it; a
+ * library that doesn't know it goes without. */
+static rocksdb_options_t *with_insert_hint_take(rocksdb_options_t *options)
+{
+	static const char hint[] =
+		"memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.0";
+	rocksdb_options_t *hinted = rocksdb_options_create();
+	char *error = NULL;
+
+	rocksdb_get_options_from_string(options, hint, hinted, &error);
+	rocksdb_options_destroy(error ? hinted : options);
+	if (error)
+		rocksdb_free(error);
+	return error ? options : hinted;
+}
+
 /* Few shards, so that each holds many blocks. */
 static rocksdb_cache_t *block_cache_new(void)
 {
@@ -356,6 +425,8 @@ static char *open_families(
 	set_database_options(database);
 	set_family_options(by_point, cache, true, compression);
 	set_family_options(by_range, cache, false, compression);
+	by_point = with_insert_hint_take(by_point);
+	by_range = with_insert_hint_take(by_range);
 	for (size_t i = 0; i < rocks->handle_count; i++)
 		options[i] = is_read_by_point(names[i]) ? by_point : by_range;
 	rocks->db = rocksdb_open_column_families(

@@ -9,3 +9,4 @@ add_dependencies(test_miner_exec miner_exec_child)
 unit_test(miner_template LINKS miner)
 unit_test(miner_claim LINKS miner)
 unit_test(miner_backend LINKS miner)
+set_tests_properties(miner_exec PROPERTIES RUN_SERIAL ON) # it counts processes and time

@@ -131,12 +131,47 @@ void net_heal(struct net *net)
 
 /* ---- messages ---- */
 
+/* By the first field of a PeerMessage and, for a vote, its own first field, the type. */
+static enum message_kind kind_of(struct bytes raw)
+{
+	size_t at = 1;
+	if (raw.len < 4)
+		return MESSAGE_OTHER;
+	switch (raw.data[0] >> 3) {
+	case 1: return MESSAGE_PROPOSAL;
+	case 2: return MESSAGE_PART;
+	case 3:
+		while (at < raw.len - 2 && raw.data[at] & 0x80)
+			at++;
+		return raw.data[at + 2] == VOTE_PRECOMMIT ? MESSAGE_PRECOMMIT : MESSAGE_PREVOTE;
+	case 4: return MESSAGE_STATUS;
+	default: return MESSAGE_OTHER;
+	}
+}
+
+void net_weather(struct net *net)
+{
+	struct world *w = net->world;
+	for (int kind = 0; kind < MESSAGE_KINDS; kind++) {
+		uint64_t dice = random_below(&w->dice, 100);
+		for (uint32_t to = 0; to < w->options.nodes; to++) {
+			unsigned *loss = &net->loss[kind][to];
+			*loss = w->options.loss;
+			if (dice < 15)
+				*loss = 0;
+			else if (dice < 40) /* some hear nothing of it, some all */
+				*loss = random_chance(&w->dice, 500) ? 1000 : 0;
+		}
+	}
+	world_at(w, random_below(&w->dice, 700 * 1000), EVENT_WEATHER, NULL, 0);
+}
+
 static void send_one(struct net *net, uint32_t from, uint32_t to, struct bytes raw)
 {
 	struct world *w = net->world;
 	if (from == to || !net->linked[to][from] || !net->told[from][to])
 		return;
-	if (!w->healing && random_chance(&w->dice, w->options.loss))
+	if (!w->healing && random_chance(&w->dice, net->loss[kind_of(raw)][to]))
 		return;
 	struct lane *lane = &net->lanes[to][from];
 	if (lane->count == lane->cap) {

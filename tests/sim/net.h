@@ -1,6 +1,7 @@
 /* net: the simulator's network: a link between every two nodes that are up, told to both as the
  * driver tells it. A link delivers in order, late, now and then twice; messages may be lost before
- * they enter it; when it is cut, what was under way is gone. Owned by the world. */
+ * they enter it, some kinds more than others, and that changes like the weather; when it is cut,
+ * what was under way is gone. Owned by the world. */
 #ifndef TESTS_SIM_NET_H
 #define TESTS_SIM_NET_H
 
@@ -11,6 +12,17 @@ enum { SIM_NODES_MAX = 7 };
 struct message {
 	uint8_t *data;
 	size_t len;
+};
+
+/* What is lost may depend on what it is: a quorum that reaches one node only is rare otherwise. */
+enum message_kind {
+	MESSAGE_PROPOSAL,
+	MESSAGE_PART,
+	MESSAGE_PREVOTE,
+	MESSAGE_PRECOMMIT,
+	MESSAGE_STATUS,
+	MESSAGE_OTHER,
+	MESSAGE_KINDS
 };
 
 /* One direction. */
@@ -28,6 +40,7 @@ struct net {
 	uint64_t cut_until_us[SIM_NODES_MAX][SIM_NODES_MAX];
 	struct lane lanes[SIM_NODES_MAX][SIM_NODES_MAX]; /* [to][from] */
 	uint64_t delay_us_max;
+	unsigned loss[MESSAGE_KINDS][SIM_NODES_MAX]; /* per mille, by receiver */
 };
 
 void net_init(struct net *net, struct world *world);
@@ -42,6 +55,7 @@ void net_cut(struct net *net, uint32_t a, uint32_t b, uint64_t us);
 void net_heal(struct net *net);
 
 /* Events of it. */
+void net_weather(struct net *net);
 void net_link(struct net *net, uint32_t a, uint32_t b);
 void net_unlinked(struct net *net, uint32_t a, uint32_t b);
 void net_deliver(struct net *net, uint32_t to, uint64_t detail);

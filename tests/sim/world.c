@@ -274,6 +274,7 @@ static void happen(struct world *w, const struct event *e)
 			node_signed(n);
 		break;
 	case EVENT_MESSAGE: net_deliver(&w->net, e->node, e->detail); break;
+	case EVENT_WEATHER: net_weather(&w->net); break;
 	case EVENT_LINK: net_link(&w->net, e->node, (uint32_t)e->detail); break;
 	case EVENT_UNLINKED:
 		if (mine)
@@ -322,6 +323,8 @@ bool world_run(struct world *w)
 	world_at(w, 1000, EVENT_WORK, NULL, 0);
 	if (w->options.crashes)
 		world_at(w, random_below(&w->dice, 400 * 1000), EVENT_CHAOS, NULL, 0);
+	if (w->options.loss > 0)
+		net_weather(&w->net);
 	world_at(w, w->options.fault_ms * 1000, EVENT_HEAL, NULL, 0);
 	uint64_t end_us = w->options.fault_ms * 1000 + LIVENESS_US;
 	while (!w->fault[0] && !reached(w)) {

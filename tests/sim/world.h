@@ -31,8 +31,9 @@ enum event_kind {
 	EVENT_JOB_RUN,
 	EVENT_JOB_DONE,
 	EVENT_SIGNED,
-	EVENT_MESSAGE,  /* node: receiver */
-	EVENT_LINK,     /* detail: the other end */
+	EVENT_MESSAGE, /* node: receiver */
+	EVENT_LINK,    /* detail: the other end */
+	EVENT_WEATHER,
 	EVENT_UNLINKED, /* as the end called node notices it */
 	EVENT_START,
 	EVENT_WORK,

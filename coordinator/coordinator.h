@@ -88,6 +88,9 @@ void coordinator_attach(struct coordinator *coordinator, struct http_shell *shel
 enum http_answer coordinator_handle(void *self, const struct http_request *request,
 	struct http_ticket ticket, struct http_reply *reply);
 /* For http_shell_config.refusal. */
+/* http_shell_config.admit_upload: who shows no key has nothing stored for him. */
+bool coordinator_admit_upload(
+	void *self, const struct http_request *request, struct http_reply *reply);
 void coordinator_refusal(void *self, uint16_t status, const char *reason, struct http_reply *reply);
 
 /* Does what is due by its clock now, instead of at the loop's next timer: for a driver whose clock

@@ -138,13 +138,37 @@ static void refuse_key(struct route_call *call, const char *why)
 	reply_error(call->reply, 401, "AUTHENTICATION_ERROR", NULL, "%s", why);
 }
 
-/* A valid key is always served, also from an address where others guess. */
+/* Whose key it is; a key of another role than these is refused. A valid key is always served, also
+ * from an address where others guess. */
+static bool identify(struct route_call *call, unsigned roles)
+{
+	const char *secret = key_of(call->request);
+	int index;
+
+	if (!secret) {
+		reply_error(call->reply, 401, "AUTHENTICATION_ERROR", NULL,
+			"an API key is needed: header X-Api-Key%s",
+			roles & MINERS ? " or X-Miner-Key" : "");
+		return false;
+	}
+	index = api_keys_find(&call->c->keys, secret);
+	if (index < 0) {
+		refuse_key(call, "this API key is not known here");
+		return false;
+	}
+	call->key = &call->c->keys.keys[index];
+	if (!(roles & 1u << call->key->role)) {
+		reply_error(call->reply, 403, "AUTHORIZATION_ERROR", NULL,
+			"a key of role %s may not do this", api_role_name(call->key->role));
+		return false;
+	}
+	return true;
+}
+
 static bool authenticate(struct route_call *call, unsigned roles)
 {
 	struct coordinator *c = call->c;
-	const char *secret = key_of(call->request);
 	uint64_t retry_ms;
-	int index;
 
 	if (roles == OPEN) {
 		if (open_rates_take(&c->open, call->request->peer ? call->request->peer : "",
@@ -155,24 +179,9 @@ static bool authenticate(struct route_call *call, unsigned roles)
 		http_reply_header(call->reply, "Retry-After", "1");
 		return false;
 	}
-	if (!secret) {
-		reply_error(call->reply, 401, "AUTHENTICATION_ERROR", NULL,
-			"an API key is needed: header X-Api-Key%s",
-			roles & MINERS ? " or X-Miner-Key" : "");
+	if (!identify(call, roles))
 		return false;
-	}
-	index = api_keys_find(&c->keys, secret);
-	if (index < 0) {
-		refuse_key(call, "this API key is not known here");
-		return false;
-	}
-	call->key = &c->keys.keys[index];
-	if (!(roles & 1u << call->key->role)) {
-		reply_error(call->reply, 403, "AUTHORIZATION_ERROR", NULL,
-			"a key of role %s may not do this", api_role_name(call->key->role));
-		return false;
-	}
-	if (!rate_take(&c->buckets[index], &retry_ms,
+	if (!rate_take(&c->buckets[call->key - c->keys.keys], &retry_ms,
 		    call->key->rate_per_s ? call->key->rate_per_s : c->config.rate_per_s,
 		    call->key->burst ? call->key->burst : c->config.rate_burst,
 		    call->request->now_ms + 1)) {
@@ -183,6 +192,14 @@ static bool authenticate(struct route_call *call, unsigned roles)
 		return false;
 	}
 	return true;
+}
+
+bool coordinator_admit_upload(
+	void *self, const struct http_request *request, struct http_reply *reply)
+{
+	struct route_call call = {self, request, {0, 0}, reply, NULL, {{0}, {0}}};
+
+	return identify(&call, ANYONE);
 }
 
 enum http_answer coordinator_handle(void *self, const struct http_request *request,

@@ -2,6 +2,7 @@
 #include "http/shell.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -438,6 +439,20 @@ static void shell_free(struct http_shell *shell)
 	free(shell);
 }
 
+/* Uploads that nobody took when the process died. */
+static void spool_clear(const char *dir)
+{
+	DIR *spool = dir ? opendir(dir) : NULL;
+
+	if (!spool)
+		return;
+	for (struct dirent *entry; (entry = readdir(spool)) != NULL;) {
+		if (strncmp(entry->d_name, UPLOAD_PREFIX, sizeof UPLOAD_PREFIX - 1) == 0)
+			unlinkat(dirfd(spool), entry->d_name, 0);
+	}
+	closedir(spool);
+}
+
 enum status http_shell_start(struct http_shell **out, struct event_base *loop,
 	const struct http_shell_config *config, char fault[256])
 {
@@ -451,6 +466,9 @@ enum status http_shell_start(struct http_shell **out, struct event_base *loop,
 	shell->listen_fd = -1;
 	config_defaults(&shell->config);
 	enum status status = listen_open(shell, fault);
+	/* The port is ours: nobody else is filling that folder. */
+	if (status == STATUS_OK)
+		spool_clear(config->upload_dir);
 	if (status == STATUS_OK && (!conns_open(shell) || !daemon_open(shell))) {
 		snprintf(fault, 256, "the HTTP server on port %u could not start", shell->port);
 		status = STATUS_NO_MEMORY;

@@ -20,8 +20,9 @@ struct http_shell_config {
 	uint16_t too_large_status; /* 413, or 400 on the JSON-RPC port */
 	const char *upload_prefix; /* paths under it stream their body into a file of upload_dir;
 				      NULL: none */
-	const char *upload_dir;
-	size_t upload_bytes_max;  /* 0: ARTIFACT_BYTES_MAX */
+	const char *upload_dir;  /* the shell's own: what a crash left there is removed at the start
+				  */
+	size_t upload_bytes_max; /* 0: ARTIFACT_BYTES_MAX */
 	uint32_t connections_max; /* 0: HTTP_CONNECTIONS_MAX; no more than that */
 	uint32_t request_ms_max;  /* whole-request deadline, 0: HTTP_REQUEST_MS_MAX */
 	uint32_t header_ms_max;   /* the header block must be there by then, 0: HTTP_HEADER_MS_MAX;
@@ -31,6 +32,10 @@ struct http_shell_config {
 	const char *const *origins; /* allowed Origins beside the port's own, NULL-terminated, "*":
 				       any; NULL: none */
 	http_handler *handler;
+	/* Asked with an upload's header block, before a byte of it is stored; body and body_file
+	 * are empty. False: it is refused, with what it put into *reply. NULL: all are taken. */
+	bool (*admit_upload)(
+		void *self, const struct http_request *request, struct http_reply *reply);
 	/* Makes the port's own body for what the shell refuses by itself (400, 403, 413, 414, 431,
 	 * 503...), so that a JSON port answers JSON. NULL: a plain text line. */
 	void (*refusal)(void *self, uint16_t status, const char *reason, struct http_reply *reply);

@@ -18,6 +18,9 @@
 #include "base/limits.h"
 #include "http/shell.h"
 
+/* Of the names of spooled files. */
+#define UPLOAD_PREFIX "upload-"
+
 enum conn_phase {
 	CONN_FREE,     /* the slot has no connection */
 	CONN_IDLE,     /* between requests, or reading a header block */

@@ -49,7 +49,8 @@ void *request_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 
 static bool upload_open(struct conn *conn)
 {
-	if (asprintf(&conn->upload_path, "%s/upload-XXXXXX", conn->shell->config.upload_dir) < 0) {
+	if (asprintf(&conn->upload_path, "%s/" UPLOAD_PREFIX "XXXXXX",
+		    conn->shell->config.upload_dir) < 0) {
 		conn->upload_path = NULL;
 		return false;
 	}
@@ -271,10 +272,10 @@ static enum MHD_Result conn_wait(struct conn *conn)
 	return MHD_YES;
 }
 
-static enum MHD_Result conn_handle(struct conn *conn, const char *path)
+/* What the handler is shown; before the body came, without it. */
+static struct http_request conn_request(const struct conn *conn, const char *path)
 {
-	struct http_shell *shell = conn->shell;
-	struct http_request request = {.method = conn->method,
+	return (struct http_request){.method = conn->method,
 		.path = path,
 		.query = conn->query ? conn->query : "",
 		.headers = conn->headers,
@@ -282,7 +283,13 @@ static enum MHD_Result conn_handle(struct conn *conn, const char *path)
 		.body = conn->is_upload ? bytes_view(NULL, 0) : buf_view(&conn->body),
 		.body_file = conn->upload_path,
 		.peer = conn->peer,
-		.now_ms = shell->now_ms};
+		.now_ms = conn->shell->now_ms};
+}
+
+static enum MHD_Result conn_handle(struct conn *conn, const char *path)
+{
+	struct http_shell *shell = conn->shell;
+	struct http_request request = conn_request(conn, path);
 	struct http_reply reply;
 
 	if (shell->stopping)
@@ -306,6 +313,19 @@ static enum MHD_Result conn_handle(struct conn *conn, const char *path)
 	return conn_wait(conn);
 }
 
+/* The room's own word on an upload, while it costs nothing yet. */
+static bool upload_admitted(struct conn *conn, const char *path, struct http_reply *reply)
+{
+	const struct http_shell_config *config = &conn->shell->config;
+	struct http_request request = conn_request(conn, path);
+
+	http_reply_init(reply);
+	if (!config->admit_upload || config->admit_upload(config->self, &request, reply))
+		return true;
+	reply->close = true; /* its body may be on the way all the same */
+	return false;
+}
+
 static enum MHD_Result conn_header_block(
 	struct conn *conn, const char *url, const char *method, const char *version)
 {
@@ -315,6 +335,8 @@ static enum MHD_Result conn_header_block(
 	conn->shell->requests++;
 	conn->phase = CONN_BODY;
 	uint16_t status = conn_admit(conn, &admission, &reason);
+	if (status == 0 && conn->is_upload && !upload_admitted(conn, url, &conn->reply))
+		return conn_send(conn, &conn->reply);
 	if (status == 0 && conn->is_upload && !upload_open(conn))
 		status = 507, reason = reason_storage;
 	if (status != 0)

@@ -182,6 +182,7 @@ enum status coordinator_role_start(struct daemon_parts *p, char fault[NODE_FAULT
 		.upload_prefix = "/v1/artifacts",
 		.upload_dir = spool,
 		.handler = coordinator_handle,
+		.admit_upload = coordinator_admit_upload,
 		.refusal = coordinator_refusal,
 		.self = p->coordinator.coordinator,
 		.log = &p->log,

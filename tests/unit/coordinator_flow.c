@@ -92,6 +92,33 @@ static void a_job_is_paid_and_its_result_not_shown_before(void **state)
 	world_close(&w);
 }
 
+static void who_shows_no_key_of_ours_uploads_nothing(void **state)
+{
+	static const struct {
+		const char *key;
+		unsigned status;
+	} table[] = {{NULL, 401}, {"guess", 401}, {CLIENT_KEY, 201}, {MINER_KEY1, 201}};
+	struct world w = {.managed = false};
+
+	world_open(&w);
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct answer answer;
+
+		ask(&w, &answer, HTTP_POST, "/v1/artifacts", "X-Api-Key", table[i].key, "bytes");
+		assert_int_equal(answer.status, table[i].status);
+		answer_fini(&answer);
+	}
+	/* Guesses from one address are counted here as everywhere. */
+	for (int i = 0; i < 10; i++) {
+		struct answer answer;
+
+		ask(&w, &answer, HTTP_POST, "/v1/artifacts", "X-Api-Key", "guess", "bytes");
+		assert_int_equal(answer.status, i < 9 ? 401 : 429);
+		answer_fini(&answer);
+	}
+	world_close(&w);
+}
+
 static void nothing_is_heard_of_a_job_before_its_assignment_is_committed(void **state)
 {
 	struct world w = {.managed = false};
@@ -655,6 +682,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_job_is_paid_and_its_result_not_shown_before),
+		cmocka_unit_test(who_shows_no_key_of_ours_uploads_nothing),
 		cmocka_unit_test(nothing_is_heard_of_a_job_before_its_assignment_is_committed),
 		cmocka_unit_test(a_submission_survives_a_crash_before_the_chain_heard_of_it),
 		cmocka_unit_test(a_lost_answer_of_the_chain_orders_nothing_twice),

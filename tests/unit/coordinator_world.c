@@ -318,8 +318,11 @@ static void start(struct world *w)
 		.accepts_new = true,
 		.managed_seed = w->managed ? &w->seed : NULL,
 		.managed_daily_uaitbc_max = 5 * KIT_COIN};
-	struct http_shell_config shell = {
-		.listen_address = "127.0.0.1", .handler = coordinator_handle};
+	struct http_shell_config shell = {.listen_address = "127.0.0.1",
+		.handler = coordinator_handle,
+		.admit_upload = coordinator_admit_upload,
+		.upload_prefix = "/v1/artifacts",
+		.upload_dir = w->dir};
 
 	write_keys(w, keys);
 	snprintf(chain_url, sizeof chain_url, "http://127.0.0.1:%u",

@@ -541,6 +541,76 @@ static void an_upload_is_streamed_into_a_file_that_goes_with_the_request(void **
 	world_stop(&w);
 }
 
+static bool admit_who_has_a_key(
+	void *self, const struct http_request *request, struct http_reply *reply)
+{
+	assert_int_equal(request->body.len, 0);
+	assert_null(request->body_file);
+	if (http_request_header(request, "X-Key"))
+		return true;
+	reply->status = 401;
+	reply->content_type = "text/plain";
+	buf_append_text(&reply->body, "no key for ");
+	buf_append_text(&reply->body, request->path);
+	return false;
+}
+
+static void an_upload_that_is_not_admitted_stores_nothing(void **state)
+{
+	struct http_shell_config config = {
+		.upload_prefix = "/artifacts/", .admit_upload = admit_who_has_a_key};
+	struct world w;
+	struct peer p;
+
+	world_start(&w, &config);
+	/* Not a byte of the body is waited for. */
+	peer_open(&p, &w);
+	peer_say(&p, "PUT /artifacts/1 HTTP/1.1\r\n" HOST "Content-Length: 2000000\r\n\r\n");
+	assert_true(peer_is_cut(&p));
+	assert_int_equal(peer_status(&p), 401);
+	assert_non_null(strstr(peer_text(&p), "no key for /artifacts/1"));
+	peer_close(&p);
+	peer_open(&p, &w);
+	peer_say(&p, "PUT /artifacts/1 HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+		     "3\r\nabc\r\n");
+	assert_true(peer_is_cut(&p));
+	assert_int_equal(peer_status(&p), 401);
+	peer_close(&p);
+	assert_int_equal(w.handled, 0);
+	/* Everything else is not asked about. */
+	peer_open(&p, &w);
+	peer_say(&p, "POST /a HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc");
+	assert_true(peer_hears(&p, "body=3 abc"));
+	peer_say(&p,
+		"PUT /artifacts/1 HTTP/1.1\r\n" HOST "X-Key: 1\r\nContent-Length: 3\r\n\r\nabc");
+	assert_true(peer_hears(&p, "PUT /artifacts/1"));
+	assert_string_equal(w.last_upload, "abc");
+	peer_close(&p);
+	world_stop(&w);
+}
+
+static void what_a_crash_left_of_uploads_is_removed_at_the_start(void **state)
+{
+	static const char *const names[] = {"upload-x1y2z3", "upload-", "kept"};
+	struct http_shell *shell;
+	struct world w;
+	char fault[256], path[3][128];
+
+	world_start(&w, NULL);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path[i], sizeof path[i], "%s/%s", w.dir, names[i]);
+		FILE *file = fopen(path[i], "w");
+		assert_non_null(file);
+		fclose(file);
+	}
+	assert_int_equal(http_shell_start(&shell, w.loop, &w.config, fault), STATUS_OK);
+	assert_int_equal(access(path[0], F_OK), -1);
+	assert_int_equal(access(path[1], F_OK), -1);
+	assert_int_equal(unlink(path[2]), 0);
+	http_shell_stop(shell, 0);
+	world_stop(&w);
+}
+
 static void a_file_is_sent_whole(void **state)
 {
 	struct world w;
@@ -603,6 +673,8 @@ int main(void)
 		cmocka_unit_test(a_wait_without_an_answer_ends_at_the_deadline),
 		cmocka_unit_test(stopping_answers_whoever_still_waits),
 		cmocka_unit_test(an_upload_is_streamed_into_a_file_that_goes_with_the_request),
+		cmocka_unit_test(an_upload_that_is_not_admitted_stores_nothing),
+		cmocka_unit_test(what_a_crash_left_of_uploads_is_removed_at_the_start),
 		cmocka_unit_test(a_file_is_sent_whole),
 		cmocka_unit_test(a_taken_port_is_named_with_its_holder),
 	};

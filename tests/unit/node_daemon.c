@@ -19,6 +19,7 @@
 #include "node/clock.h"
 #include "node/daemon.h"
 #include "node/homes.h"
+#include "node/peers_file.h"
 #include "tests/unit/node_place.h"
 
 enum { DEADLINE_MS = 60 * 1000 };
@@ -34,7 +35,7 @@ struct desk {
 	struct place place;
 	struct config config;
 	char fault[NODE_FAULT_BYTES];
-	struct child child;
+	struct child child, other;
 };
 
 static int set_up(void **state)
@@ -58,13 +59,22 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* As a power cut would. */
+static void cut(struct child *child)
+{
+	kill(child->pid, SIGKILL);
+	waitpid(child->pid, NULL, 0);
+	close(child->err);
+	child->pid = 0;
+}
+
 static int tear_down(void **state)
 {
 	struct desk *d = *state;
-	if (d->child.pid > 0) {
-		kill(d->child.pid, SIGKILL);
-		waitpid(d->child.pid, NULL, 0);
-		close(d->child.err);
+	struct child *children[] = {&d->child, &d->other};
+	for (size_t i = 0; i < 2; i++) {
+		if (children[i]->pid > 0)
+			cut(children[i]);
 	}
 	place_remove(&d->place);
 	free(d);
@@ -72,12 +82,12 @@ static int tear_down(void **state)
 }
 
 /* Every wait below ends when the daemon says something, ends, or the deadline comes. */
-static void start(struct desk *d, struct child *child)
+static void start_home(struct desk *d, struct child *child, const char *name)
 {
 	int ends[2];
 	assert_int_equal(pipe(ends), 0);
 	memset(child, 0, sizeof *child);
-	const char *home = place_path(&d->place, "home");
+	const char *home = place_path(&d->place, name);
 	child->pid = fork();
 	assert_true(child->pid >= 0);
 	if (child->pid == 0) {
@@ -88,6 +98,11 @@ static void start(struct desk *d, struct child *child)
 	}
 	close(ends[1]);
 	child->err = ends[0];
+}
+
+static void start(struct desk *d, struct child *child)
+{
+	start_home(d, child, "home");
 }
 
 /* False: the child has closed its stderr. */
@@ -233,6 +248,90 @@ static void an_address_that_is_none_is_named(void **state)
 	assert_refused(d, "localhost!");
 }
 
+static void a_list_of_peers_with_a_mistake_is_named(void **state)
+{
+	struct desk *d = *state;
+	static const char text[] = "[{\"name\": \"node1\", \"key\": \"AQE=\"}]";
+	place_write(&d->place, "home/peers.json", text, sizeof text - 1);
+	assert_refused(d, "peers.json: [0].key");
+}
+
+/* Its only peer's port, as it will be found. */
+static void list_peer(struct desk *d, const char *name, uint16_t port)
+{
+	static const struct validator_key nobody;
+	static struct peer_list list;
+	char path[64];
+	assert_int_equal(
+		peers_file_read(&list, place_path(&d->place, name), &nobody, d->fault), STATUS_OK);
+	assert_int_equal(list.count, 1);
+	list.peers[0].port = port;
+	struct buf text = {0};
+	peers_file_write(&text, list.peers, 1);
+	snprintf(path, sizeof path, "%s/peers.json", name);
+	place_write(&d->place, path, text.data, text.len);
+	buf_fini(&text);
+}
+
+static struct validator_key node_key_of(struct desk *d, const char *name)
+{
+	struct validator_secret secret;
+	assert_int_equal(homes_read_key(&secret, place_path(&d->place, name), d->fault), STATUS_OK);
+	return validator_key_of(&secret);
+}
+
+/* An empty block every 200 ms instead of every 5 s. */
+static void quicken(struct desk *d, const char *path)
+{
+	static char text[1 << 18];
+	size_t len = place_read(&d->place, path, text, sizeof text - 1);
+	text[len] = 0;
+	char *at = strstr(text, "\"heartbeat_ms\":\"5000\"");
+	assert_non_null(at);
+	memcpy(at, "\"heartbeat_ms\": \"200\"", strlen("\"heartbeat_ms\":\"5000\""));
+	place_write(&d->place, path, text, len);
+}
+
+static void two_authorities_find_each_other_and_again_after_one_was_cut(void **state)
+{
+	struct desk *d = *state;
+	struct homes_plan plan = {
+		.output = place_path(&d->place, "net"),
+		.chain_id = "devnet-test",
+		.validators = 2,
+		.base_port = 26656,
+		.now_ms = (int64_t)clock_wall_ms(),
+	};
+	assert_int_equal(homes_make(&plan, d->fault), STATUS_OK);
+	quicken(d, "net/node0/genesis.json");
+	quicken(d, "net/node1/genesis.json");
+	struct validator_key keys[] = {node_key_of(d, "net/node0/node_key.json"),
+		node_key_of(d, "net/node1/node_key.json")};
+	bool first_dials = memcmp(keys[0].b, keys[1].b, sizeof keys[0].b) < 0;
+	const char *dialer = first_dials ? "net/node0" : "net/node1";
+	const char *listener = first_dials ? "net/node1" : "net/node0";
+
+	d->config.p2p_port = 0;
+	start_home(d, &d->other, listener);
+	hear_until(&d->other, "ready chain=devnet-test");
+	unsigned port = 0;
+	assert_int_equal(sscanf(strstr(d->other.text, "p2p="), "p2p=%u", &port), 1);
+	list_peer(d, dialer, (uint16_t)port);
+	start_home(d, &d->child, dialer);
+	hear_until(&d->child, "commit height=2 ");
+	hear_until(&d->other, "commit height=2 ");
+
+	cut(&d->child);
+	hear_until(&d->other, "peer_down");
+	start_home(d, &d->child, dialer);
+	hear_until(&d->child, "commit height=4 ");
+	hear_until(&d->other, "commit height=4 ");
+	kill(d->child.pid, SIGTERM);
+	assert_int_equal(end(&d->child), 0);
+	kill(d->other.pid, SIGTERM);
+	assert_int_equal(end(&d->other), 0);
+}
+
 int main(void)
 {
 #define CLAIM(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -246,6 +345,8 @@ int main(void)
 		CLAIM(a_key_that_others_can_read_is_refused),
 		CLAIM(a_port_that_is_taken_is_named),
 		CLAIM(an_address_that_is_none_is_named),
+		CLAIM(a_list_of_peers_with_a_mistake_is_named),
+		CLAIM(two_authorities_find_each_other_and_again_after_one_was_cut),
 	};
 	static const uint8_t seed[32] = {9};
 	return keys_start(seed) ? cmocka_run_group_tests(tests, NULL, NULL) : 1;

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 
 #include "base/endian.h"
+#include "base/json.h"
+#include "node/net_info.h"
 #include "tests/unit/node_net_world.h"
 
 static const struct hash32 other_chain = {{8}};
@@ -394,6 +396,56 @@ static void no_frame_of_a_peer_is_heard_after_it_is_dropped(void **state)
 	assert_int_equal(w->nodes[1].heard[0].len, 8);
 }
 
+/* ---- telling ---- */
+
+static json_t *info_of(const struct net *net)
+{
+	static const struct view_identity identity = {.listen_address = "tcp://127.0.0.1:26656",
+		.chain_id = "devnet-test",
+		.version = "0.38.0"};
+	struct json_fault fault;
+	struct buf text = {0};
+	net_info_json(&text, net, &identity);
+	assert_true(buf_ok(&text));
+	json_t *root = json_read(buf_view(&text), &fault);
+	assert_non_null(root);
+	buf_fini(&text);
+	return root;
+}
+
+static void net_info_tells_who_is_up(void **state)
+{
+	struct world *w = *state;
+	w->count = 3;
+	world_start(w, 2);
+	world_start(w, 1);
+	UNTIL(w, net_up_count(w->nodes[1].net) == 1 && net_up_count(w->nodes[2].net) == 1);
+	json_t *root = info_of(w->nodes[1].net);
+	const char *n_peers, *ip, *moniker, *id, *network, *bytes;
+	int listening, outbound;
+	assert_int_equal(
+		json_unpack(root, "{s:b, s:s, s:[{s:b, s:s, s:{s:s, s:s, s:s}, s:{s:{s:s}}}]}",
+			"listening", &listening, "n_peers", &n_peers, "peers", "is_outbound",
+			&outbound, "remote_ip", &ip, "node_info", "moniker", &moniker, "id", &id,
+			"network", &network, "connection_status", "SendMonitor", "Bytes", &bytes),
+		0);
+	assert_true(listening);
+	assert_true(outbound);
+	assert_string_equal(n_peers, "1");
+	assert_int_equal(json_array_size(json_object_get(root, "peers")), 1);
+	assert_string_equal(ip, "127.0.0.1");
+	assert_string_equal(moniker, "node2");
+	assert_int_equal(strlen(id), 40);
+	assert_string_equal(network, "devnet-test");
+	/* The handshake's message and the frame that confirms it. */
+	assert_int_equal(atoi(bytes), NOISE_FIRST_BYTES + 4 + 1 + NOISE_TAG_BYTES);
+	json_decref(root);
+
+	root = info_of(NULL);
+	assert_string_equal(json_string_value(json_object_get(root, "n_peers")), "0");
+	json_decref(root);
+}
+
 /* ---- starting ---- */
 
 static void what_can_not_be_started_says_why(void **state)
@@ -460,6 +512,7 @@ int main(void)
 		CLAIM(a_ban_holds_and_the_next_one_is_longer),
 		CLAIM(a_drop_without_a_ban_is_followed_by_a_new_link),
 		CLAIM(no_frame_of_a_peer_is_heard_after_it_is_dropped),
+		CLAIM(net_info_tells_who_is_up),
 		CLAIM(what_can_not_be_started_says_why),
 	};
 	return cmocka_run_group_tests(tests, world_begin, NULL);

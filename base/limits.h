@@ -28,6 +28,13 @@ enum {
 	COORDINATOR_OPERATORS_MAX = 8,
 	COORDINATOR_URL_BYTES_MAX = 256,
 
+	/* authority [protocol 10] */
+	AUTHORITY_CHANGES_MAX = 32,   /* validators in one proposal */
+	AUTHORITY_OPEN_VOTES_MAX = 4, /* of one operator */
+	AUTHORITY_VOTE_MS = 7 * 24 * 3600 * 1000,
+	AUTHORITY_REFERENCE_BYTES_MAX = 64,
+	RELEASE_BYTES_MAX = 64,
+
 	/* settlement's memory */
 	/* What executing a block may hold, per byte of block.max_bytes: a plain one takes 5, the
 	 * worst found (a due job booked with every nine bytes) 80. */

@@ -21,8 +21,11 @@ enum { APP_LOG_BYTES = 256 };
 struct app_info {
 	int64_t height; /* last committed; 0 before the first */
 	struct hash32 app_hash;
-	uint64_t app_version; /* rules version, from 1 */
+	uint64_t app_version; /* rules version of the next block, from 1 */
 	const char *data;     /* a short name of the machine */
+	/* Not NULL: the next block follows rules this machine doesn't know, and why in words for
+	 * the operator. Whoever drives it must stop before voting. Valid until the next commit. */
+	const char *halt;
 };
 
 /* A verdict on a transaction. code 0 is acceptance; codespace and log are for people. */
@@ -109,6 +112,7 @@ struct app_result {
 	size_t touch_count;
 	const struct app_validator_update *updates;
 	size_t update_count;
+	uint64_t app_version; /* of the next block's header; 0: as it was */
 };
 
 struct app_query {
@@ -136,6 +140,8 @@ struct app_genesis {
 	int64_t initial_height;
 	uint64_t heartbeat_ms;
 	uint64_t block_bytes_max;
+	const struct app_validator_update *validators; /* of the first height; power > 0 */
+	size_t validator_count;
 };
 
 struct app_vtable {

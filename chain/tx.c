@@ -15,6 +15,7 @@ enum { TAG_BODY = 1 << 3 | 2, TAG_PUBLIC_KEY = 2 << 3 | 2, TAG_SIGNATURE = 3 << 
 static const struct wire_bound body_bounds[] = {
 	{&pb__tx_body__descriptor, 7 /* actions */, TX_ACTIONS_MAX},
 	{&pb__coordinator_set__descriptor, 2 /* operators */, COORDINATOR_OPERATORS_MAX},
+	{&pb__validators_change__descriptor, 1 /* changes */, AUTHORITY_CHANGES_MAX},
 };
 
 static enum settle_code fault_is(char fault[64], enum settle_code code, const char *field)
@@ -158,6 +159,18 @@ void tx_sign(struct buf *out, Pb__TxBody *body, const struct account_secret *sec
 	tx.signature = wire_borrow(signature.b, sizeof signature.b);
 	wire_append(out, &tx.base);
 	buf_fini(&packed);
+}
+
+struct hash32 proposal_hash(const Pb__AuthorityProposal *proposal, const struct hash32 *chain_tag)
+{
+	static const char domain[] = "aitbc/proposal/1";
+	struct sha256 s;
+
+	sha256_start(&s);
+	sha256_add(&s, domain, sizeof domain); /* with its NUL: see hash_domain */
+	sha256_add(&s, chain_tag->b, sizeof chain_tag->b);
+	wire_sha256_add(&s, &proposal->base);
+	return sha256_end(&s);
 }
 
 struct job_key job_key_of(const struct account_address *client, struct bytes job_id)

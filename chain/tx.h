@@ -115,6 +115,9 @@ struct hash32 receipt_digest(const Pb__Receipt *receipt, const struct hash32 *ch
 struct hash32 release_digest(const struct hash32 *chain_tag, const struct job_key *job,
 	uint32_t attempt, const struct account_key *miner, uint8_t act);
 
+/* SHA256("aitbc/proposal/1" 0x00 || chain_tag || its packing): what votes are counted by. */
+struct hash32 proposal_hash(const Pb__AuthorityProposal *proposal, const struct hash32 *chain_tag);
+
 /* min(reward, floor(min(units, max_units) * unit_price / 1000)); false: the product overflows past
  * reward's range (then reward is the answer, so this never fails for payment: see the source). */
 uint64_t receipt_amount(

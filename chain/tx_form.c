@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "chain/format/validators.h"
 
 enum { PPM_MAX = 1000 * 1000 };
 
@@ -148,6 +149,70 @@ static void transfer(struct form *f, const Pb__Transfer *a)
 	must(f, a->amount >= 1, SETTLE_BAD_PARAM, "amount");
 }
 
+static bool is_zero(ProtobufCBinaryData data)
+{
+	for (size_t i = 0; i < data.len; i++) {
+		if (data.data[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A removal names no account; who else is named once, and by a key that isn't nothing. */
+static void validators_change(struct form *f, const Pb__ValidatorsChange *a)
+{
+	must(f, a->n_changes >= 1, SETTLE_BAD_PARAM, "changes");
+	must(f, a->n_changes <= AUTHORITY_CHANGES_MAX, SETTLE_LIMIT, "changes");
+	for (size_t i = 0; i < a->n_changes && f->code == SETTLE_OK; i++) {
+		const Pb__ValidatorChange *change = a->changes[i];
+
+		exactly(f, change->key, sizeof(struct validator_key), "key");
+		must(f, !is_zero(change->key), SETTLE_BAD_PARAM, "key");
+		for (size_t j = 0; j < i && f->code == SETTLE_OK; j++)
+			must(f,
+				memcmp(change->key.data, a->changes[j]->key.data,
+					change->key.len) != 0,
+				SETTLE_BAD_PARAM, "key");
+		must(f, change->power >= 0 && change->power <= VALIDATORS_POWER_MAX,
+			SETTLE_BAD_PARAM, "power");
+		must(f,
+			change->account.len == 0 ||
+				(change->account.len == sizeof(struct account_address) &&
+					change->power > 0),
+			SETTLE_BAD_PARAM, "account");
+	}
+}
+
+static void rules_version(struct form *f, const Pb__RulesVersion *a)
+{
+	must(f, a->version >= 1, SETTLE_BAD_PARAM, "version");
+	must(f, a->height >= 1, SETTLE_BAD_PARAM, "height");
+	at_most(f, a->release, RELEASE_BYTES_MAX, "release");
+}
+
+static void treasury_spend(struct form *f, const Pb__TreasurySpend *a)
+{
+	address(f, a->to, "to");
+	must(f, a->amount >= 1, SETTLE_BAD_PARAM, "amount");
+}
+
+static void authority(struct form *f, const Pb__AuthorityProposal *a)
+{
+	must(f, a != NULL, SETTLE_BAD_PARAM, "proposal");
+	if (!a)
+		return;
+	at_most(f, a->reference, AUTHORITY_REFERENCE_BYTES_MAX, "reference");
+	switch (a->change_case) {
+	case PB__AUTHORITY_PROPOSAL__CHANGE_VALIDATORS: validators_change(f, a->validators); return;
+	case PB__AUTHORITY_PROPOSAL__CHANGE_PARAMS: return; /* by settlement's table */
+	case PB__AUTHORITY_PROPOSAL__CHANGE_RULES: rules_version(f, a->rules); return;
+	case PB__AUTHORITY_PROPOSAL__CHANGE_SPEND: treasury_spend(f, a->spend); return;
+	case PB__AUTHORITY_PROPOSAL__CHANGE__NOT_SET:
+	case _PB__AUTHORITY_PROPOSAL__CHANGE__CASE_IS_INT_SIZE: break;
+	}
+	must(f, false, SETTLE_BAD_PARAM, "change");
+}
+
 static void action_form(struct form *f, const Pb__Action *action)
 {
 	switch (action->act_case) {
@@ -163,6 +228,7 @@ static void action_form(struct form *f, const Pb__Action *action)
 	case PB__ACTION__ACT_REJECT_DELIVERY: reject_delivery(f, action->reject_delivery); return;
 	case PB__ACTION__ACT_FAIL_JOB: fail_job(f, action->fail_job); return;
 	case PB__ACTION__ACT_CANCEL_JOB: job_id(f, action->cancel_job->job_id); return;
+	case PB__ACTION__ACT_AUTHORITY: authority(f, action->authority->proposal); return;
 	case _PB__ACTION__ACT__CASE_IS_INT_SIZE: break;
 	}
 	must(f, false, SETTLE_BAD_PARAM, "act");

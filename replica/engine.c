@@ -452,6 +452,8 @@ static void written(struct replica *r, struct apply_job *job, struct replica_now
 	}
 	peers_forget(r);
 	r->build_wanted = false;
+	if (replica_app_halts(r))
+		return;
 	struct consensus_input in = {.kind = IN_COMMITTED, .now = now.wall};
 	in.u.next.height = r->head.height + 1;
 	in.u.next.validators = r->head.validators;

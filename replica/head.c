@@ -113,6 +113,10 @@ void chain_head_advance(struct chain_head *head, bool *validators_ok,
 	head->last_results_hash = *results_hash;
 	head->last_validators = head->validators;
 	head->validators = head->next_validators;
+	if (result->app_version != 0) {
+		head->app_version = result->app_version;
+		head->params.app_version = result->app_version;
+	}
 	*validators_ok = result->update_count <= VALIDATORS_MAX;
 	if (*validators_ok && result->update_count > 0) {
 		struct validator_power changes[VALIDATORS_MAX];

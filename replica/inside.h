@@ -73,12 +73,14 @@ struct replica {
 	uint64_t request_due_ms;
 	struct buf scratch; /* bytes of this step's effects */
 	const char *stopped;
-	char stopped_text[160];
+	char stopped_text[APP_LOG_BYTES + 64];
 };
 
 /* replica.c */
 struct replica_effect *replica_effect(struct replica_effects *out, enum replica_effect_kind kind);
 void replica_stop(struct replica *r, const char *why, enum status status);
+/* True, and stopped: the next height follows rules that the app doesn't know. */
+MUST_USE bool replica_app_halts(struct replica *r);
 struct candidate *replica_candidate(struct replica *r, const struct block_id *id);
 /* Puts the candidate (taken) in the table and its bytes in the log. False: no place; it is gone. */
 MUST_USE bool replica_keep_candidate(

@@ -47,6 +47,15 @@ void replica_stop(struct replica *r, const char *why, enum status status)
 		(long long)r->head.height + 1, r->stopped);
 }
 
+bool replica_app_halts(struct replica *r)
+{
+	struct app_info info = {0};
+	r->config.app.vtable->info(r->config.app.self, &info);
+	if (info.halt)
+		replica_stop(r, info.halt, STATUS_INVALID);
+	return info.halt != NULL;
+}
+
 const char *replica_stopped(const struct replica *r)
 {
 	return r->stopped;
@@ -64,10 +73,18 @@ const struct consensus *replica_consensus(const struct replica *r)
 
 /* ---- birth ---- */
 
-static void app_genesis_of(
-	struct app_genesis *out, const struct replica_config *config, struct bytes app_state)
+/* validators: room for what out points to. */
+static void app_genesis_of(struct app_genesis *out,
+	struct app_validator_update validators[VALIDATORS_MAX], const struct replica_config *config,
+	struct bytes app_state)
 {
+	const struct validator_set *set = &config->start.validators;
+
 	memset(out, 0, sizeof *out);
+	for (uint32_t i = 0; i < set->count; i++)
+		validators[i] = (struct app_validator_update){set->v[i].key, set->v[i].power};
+	out->validators = validators;
+	out->validator_count = set->count;
 	out->app_state = app_state;
 	out->chain_tag = config->chain_tag;
 	out->time = config->start.time;
@@ -80,13 +97,14 @@ enum status replica_genesis(
 	struct store_batch *batch, const struct replica_config *config, struct bytes app_state)
 {
 	struct app_genesis genesis;
-	app_genesis_of(&genesis, config, app_state);
+	struct app_validator_update validators[VALIDATORS_MAX];
+	app_genesis_of(&genesis, validators, config, app_state);
 	struct hash32 app_hash;
 	enum status status =
 		config->app.vtable->init_chain(config->app.self, &genesis, batch, &app_hash);
 	if (status != STATUS_OK)
 		return status;
-	struct app_info info;
+	struct app_info info = {0};
 	config->app.vtable->info(config->app.self, &info);
 	struct chain_head head;
 	chain_head_of_genesis(&head, &config->start, &app_hash, info.app_version);
@@ -149,6 +167,10 @@ enum status replica_new(struct replica **out, const struct replica_config *confi
 	timing_defaults(&r->config.timing, &config->engine);
 	enum status status = chain_head_load(&r->head, config->store, config->start.initial_height);
 	snprintf(fault, 256, "the store's head: %s", status_text(status));
+	if (status == STATUS_OK && replica_app_halts(r)) {
+		snprintf(fault, 256, "%s", replica_stopped(r));
+		status = STATUS_INVALID;
+	}
 	if (status == STATUS_OK) {
 		struct height_start start;
 		height_start_of(&start, &r->head);

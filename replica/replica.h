@@ -131,8 +131,8 @@ struct replica;
 MUST_USE enum status replica_genesis(
 	struct store_batch *batch, const struct replica_config *config, struct bytes app_state);
 
-/* Reads the head; STATUS_NOT_FOUND: the store is new (replica_genesis first). fault names what is
- * wrong. */
+/* Reads the head; STATUS_NOT_FOUND: the store is new (replica_genesis first). STATUS_INVALID: the
+ * next height follows rules that the app doesn't know. fault names what is wrong. */
 MUST_USE enum status replica_new(
 	struct replica **out, const struct replica_config *config, char fault[256]);
 void replica_free(struct replica *r);

@@ -102,6 +102,8 @@ void work_adopt(struct settle *settle)
 			account_cache_put(settle->cache, &address, &entry->value.account);
 		} else if (entry->key.data[0] == 'j' && state_entry_changed(entry)) {
 			adopt_job(settle, entry);
+		} else {
+			authority_adopt(settle, entry);
 		}
 	}
 	tree_commit(&settle->tree);

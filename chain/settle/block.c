@@ -148,6 +148,7 @@ static enum settle_code run_action(struct run *run, const Pb__Action *action)
 		return action_reject_delivery(run, action->reject_delivery);
 	case PB__ACTION__ACT_FAIL_JOB: return action_fail_job(run, action->fail_job);
 	case PB__ACTION__ACT_CANCEL_JOB: return action_cancel_job(run, action->cancel_job);
+	case PB__ACTION__ACT_AUTHORITY: return action_authority(run, action->authority);
 	case PB__ACTION__ACT__NOT_SET:
 	case _PB__ACTION__ACT__CASE_IS_INT_SIZE: break;
 	}
@@ -339,6 +340,7 @@ static enum status close_block(
 	const struct totals *totals = &settle->work.totals;
 	enum status status;
 
+	authority_turn(run);
 	state_close_totals(&settle->work, &settle->totals);
 	if (settle->work.fault != STATUS_OK)
 		return settle->work.fault;
@@ -352,7 +354,6 @@ static enum status close_block(
 	status = work_hash(settle, &settle->work_head.app_hash);
 	if (status != STATUS_OK)
 		return status;
-	settle->pending = true;
 	memset(out, 0, sizeof *out);
 	out->app_hash = settle->work_head.app_hash;
 	out->txs = run->results->txs;
@@ -361,7 +362,9 @@ static enum status close_block(
 	out->event_count = run->results->event_count;
 	out->touches = run->results->touches;
 	out->touch_count = run->results->touch_count;
-	return STATUS_OK;
+	authority_tell_engine(run, out);
+	settle->pending = settle->work.fault == STATUS_OK;
+	return settle->work.fault;
 }
 
 /* Pass 1 for one transaction. Its decoding is kept for pass 3 while there is room: a block of very
@@ -387,7 +390,11 @@ enum status settle_finalize(void *self, const struct app_block *block, struct ap
 	CHECK(settle->started);
 	if (settle->fault != STATUS_OK)
 		return settle->fault;
+	if (settle->halt[0])
+		return STATUS_INVALID;
 	settle->pending = false;
+	settle->authority.seats_of = NULL;
+	settle->authority.votes_of = NULL;
 	reset(settle, &settle->work, &settle->arena);
 	arena_reset(&settle->decoded);
 	txs = arena_alloc(&settle->arena, block->tx_count * sizeof *txs);
@@ -401,6 +408,7 @@ enum status settle_finalize(void *self, const struct app_block *block, struct ap
 	CHECK(settle->work.totals.outage_ms <= run.block_ms || run.block_ms == 0);
 	run.job_ms = run.block_ms - settle->work.totals.outage_ms;
 	book_due(&run);
+	authority_lapse(&run);
 	for (size_t i = 0; i < block->tx_count && settle->work.fault == STATUS_OK; i++)
 		run_tx(&run, (uint32_t)i, &txs[i], &block->txs[i]);
 	pay_fees(&run, block, fees);

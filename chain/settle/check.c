@@ -34,6 +34,10 @@ static enum settle_code terms_of_tx(
 			fee_min);
 		return SETTLE_FEE_TOO_LOW;
 	}
+	if (account_address_equal(&tx->sender, &settle->treasury)) {
+		snprintf(log, APP_LOG_BYTES, "the treasury is spent by authority alone");
+		return SETTLE_NOT_AUTHORITY;
+	}
 	return SETTLE_OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/keys.h"
 #include "chain/settle/machine.h"
+#include "chain/settle/params.h"
 
 /* tx_decode has refused whatever the bytes alone decide; these need a parameter or the curve. */
 
@@ -34,6 +35,12 @@ static bool assign_job_fits(const Pb__AssignJob *act, const Pb__SettleParams *pa
 	return act->lease_ms <= params->max_lease_ms && account_key_valid(&miner);
 }
 
+static bool authority_fits(const Pb__AuthorityProposal *proposal)
+{
+	return proposal->change_case != PB__AUTHORITY_PROPOSAL__CHANGE_PARAMS ||
+	       !settle_params_fault(proposal->params);
+}
+
 bool action_fits(const Pb__Action *action, const Pb__SettleParams *params)
 {
 	switch (action->act_case) {
@@ -43,6 +50,7 @@ bool action_fits(const Pb__Action *action, const Pb__SettleParams *params)
 	case PB__ACTION__ACT_ASSIGN_JOB: return assign_job_fits(action->assign_job, params);
 	case PB__ACTION__ACT_RENEW_LEASE:
 		return action->renew_lease->lease_ms <= params->max_lease_ms;
+	case PB__ACTION__ACT_AUTHORITY: return authority_fits(action->authority->proposal);
 	case PB__ACTION__ACT_TRANSFER:
 	case PB__ACTION__ACT_RELEASE_JOB:
 	case PB__ACTION__ACT_RECORD_RECEIPT:

@@ -18,6 +18,28 @@ static bool ascending(const ProtobufCBinaryData *before, const ProtobufCBinaryDa
 	return memcmp(before->data, after->data, sizeof(struct account_address)) < 0;
 }
 
+/* The validators of the first height, and who operates them. False: the engine would refuse them.
+ */
+static bool genesis_seats(
+	struct seats *out, const struct app_genesis *given, const Pb__AppState *genesis)
+{
+	if (seats_make(out, given->validators, given->validator_count) != SETTLE_OK)
+		return false;
+	for (size_t i = 0; i < genesis->n_operators; i++) {
+		const Pb__GenesisOperator *row = genesis->operators[i];
+		struct validator_address validator;
+		int at;
+
+		memcpy(validator.b, row->validator.data, sizeof validator.b);
+		at = seats_find(out, &validator);
+		if (at < 0)
+			return false;
+		out->v[at].has_account = true;
+		memcpy(out->v[at].account.b, row->account.data, sizeof out->v[at].account.b);
+	}
+	return true;
+}
+
 /* NULL: fine; else what is wrong. */
 static const char *genesis_fault(const Pb__AppState *genesis)
 {
@@ -80,7 +102,11 @@ static void genesis_records(struct settle *settle, const Pb__AppState *genesis)
 	struct state *work = &settle->work;
 	struct state_key params = state_key_params();
 	struct state_key treasury = state_key_treasury();
+	struct state_key seats = state_key_seats();
+	struct state_key rules = state_key_rules();
 
+	state_put(work, &seats, seats_pack(&settle->arena, &settle->seats));
+	state_put(work, &rules, rules_pack(&settle->arena, &(struct rules){.version = 1}));
 	state_put(work, &params, state_pack(work, &genesis->params->base));
 	state_put(work, &treasury, bytes_view(settle->treasury.b, sizeof settle->treasury.b));
 	for (size_t i = 0; i < genesis->n_accounts; i++) {
@@ -160,6 +186,8 @@ enum status settle_init_chain(void *self, const struct app_genesis *genesis,
 	if (!state)
 		return settle->arena.exhausted ? STATUS_NO_MEMORY : STATUS_INVALID;
 	fault = genesis_fault(state);
+	if (!fault && !genesis_seats(&settle->seats, genesis, state))
+		fault = "validators";
 	if (fault) {
 		log_event(settle->config.log, LOG_BROKEN, "genesis_refused fault=%s", fault);
 		return STATUS_INVALID;
@@ -183,6 +211,8 @@ struct load {
 	bool has_params;
 	bool has_treasury;
 	bool has_chain;
+	bool has_seats;
+	bool has_rules;
 };
 
 enum { LOAD_CHANGES_MAX = 16384 };
@@ -274,17 +304,28 @@ static bool load_treasury(struct load *load, struct bytes value)
 	return true;
 }
 
+static bool load_authority(struct load *load, uint8_t kind, struct bytes value)
+{
+	load->has_seats = load->has_seats || kind == 'v';
+	load->has_rules = load->has_rules || kind == 'r';
+	return authority_load(load->settle, kind, value);
+}
+
 static bool load_row(struct load *load, struct bytes key, struct bytes value)
 {
 	if (key.len == 0)
 		return false;
 	switch (key.data[0]) {
 	case 'a': return load_account(load, value);
+	case 'b': return key.len == 1 + sizeof(struct hash32);
 	case 'c': return true;
 	case 'e': return load_escrow(load, value);
 	case 'j': return load_job(load, key, value);
 	case 'o': return value.len == sizeof(struct account_address);
 	case 'p': return load_params(load, value);
+	case 'r':
+	case 'v':
+	case 'w': return load_authority(load, key.data[0], value);
 	case 's': return true;
 	case 't': return load_treasury(load, value);
 	case 'z': return load_chain(load, value);
@@ -341,7 +382,8 @@ static enum status load_judge(const struct load *load)
 	struct hash32 root = tree_root(&settle->tree, TREE_TIP);
 	struct hash32 app_hash = app_hash_of(&root);
 
-	if (!load->has_params || !load->has_treasury || !load->has_chain)
+	if (!load->has_params || !load->has_treasury || !load->has_chain ||
+		!load->has_seats || !load->has_rules)
 		return STATUS_CORRUPT;
 	if (load->escrow != settle->totals.escrow || load->live_jobs != settle->totals.live_jobs ||
 		load->open_jobs != load->live_jobs || load->escrow > settle->totals.supply ||

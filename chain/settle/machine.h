@@ -4,6 +4,7 @@
 #define CHAIN_SETTLE_MACHINE_H
 
 #include "chain/app.h"
+#include "chain/settle/authority.h"
 #include "chain/settle/due.h"
 #include "chain/settle/results.h"
 #include "chain/settle/rows.h"
@@ -25,13 +26,26 @@ struct past {
 	bool complete; /* false: right after an open, there is no version before */
 };
 
+/* The records of authority as the state in hand has them, unpacked; each stands for the packed value
+ * that it was read from or put as. */
+struct authority_work {
+	const uint8_t *seats_of; /* NULL: not read yet */
+	const uint8_t *votes_of;
+	struct seats seats;
+	struct open_votes votes;
+};
+
 struct settle {
 	struct store *store;
 	struct settle_config config;
 	bool started; /* a genesis was taken: params, treasury and totals are there */
 	Pb__SettleParams params;
 	struct account_address treasury;
-	struct settle_head head; /* committed */
+	struct seats seats;          /* committed */
+	struct rules rules;          /* committed */
+	uint64_t votes_lapse_ms;     /* committed; job time, UINT64_MAX: no vote is open */
+	char halt[APP_LOG_BYTES];    /* empty: the next block's rules are known here */
+	struct settle_head head;     /* committed */
 	struct totals totals;    /* committed */
 	struct account_cache *cache;
 	struct keys_cache *points;
@@ -46,6 +60,7 @@ struct settle {
 	struct state work;
 	struct results results;
 	struct settle_head work_head;
+	struct authority_work authority;
 	bool pending;
 	enum status fault; /* adopting failed: no block may follow */
 
@@ -154,6 +169,30 @@ enum settle_code action_deliver_result(struct run *run, const Pb__DeliverResult 
 enum settle_code action_reject_delivery(struct run *run, const Pb__RejectDelivery *act);
 enum settle_code action_fail_job(struct run *run, const Pb__FailJob *act);
 enum settle_code action_cancel_job(struct run *run, const Pb__CancelJob *act);
+enum settle_code action_authority(struct run *run, const Pb__Authority *act);
+
+/* ---- authority (authority_block.c) ---- */
+
+/* As the state in hand has them; valid until the next of these calls or put. */
+const struct seats *authority_seats(struct run *run);
+struct open_votes *authority_votes(struct run *run);
+struct rules authority_rules(struct run *run);
+void authority_put_seats(struct run *run, const struct seats *seats);
+/* Of authority_votes(), changed. */
+void authority_put_votes(struct run *run);
+void authority_put_rules(struct run *run, const struct rules *rules);
+/* Drops every vote that no longer counts, and the proposals that have none left. */
+void authority_drop_stale(struct run *run, const struct seats *seats);
+/* Pass 2: votes sent a term ago. */
+void authority_lapse(struct run *run);
+/* After pass 4: a planned rules version whose height is next. Before the state is hashed. */
+void authority_turn(struct run *run);
+/* What the engine must know: validator updates and the next block's version. */
+void authority_tell_engine(struct run *run, struct app_result *out);
+/* A record of kind p, r, v or w becomes the committed one. */
+void authority_adopt(struct settle *settle, const struct state_entry *entry);
+/* The same at open, from disk. False: another form. */
+MUST_USE bool authority_load(struct settle *settle, uint8_t kind, struct bytes value);
 
 /* ---- queries (query.c) ---- */
 

@@ -456,7 +456,7 @@ static void answer_chain(struct asked *asked)
 	buf_append_text(asked->json, "{");
 	put_key(asked, "chain_tag");
 	json_put_hex_upper(asked->json, tag->b, sizeof tag->b);
-	put_u64(asked, "app_version", SETTLE_APP_VERSION);
+	put_u64(asked, "app_version", asked->settle->rules.version);
 	put_u64(asked, "heartbeat_ms", asked->settle->config.heartbeat_ms);
 	put_address(asked, "treasury", asked->settle->treasury.b);
 	put_key(asked, "params");

@@ -16,8 +16,9 @@ static void settle_info(void *self, struct app_info *out)
 
 	out->height = settle->head.height;
 	out->app_hash = settle->head.app_hash;
-	out->app_version = SETTLE_APP_VERSION;
+	out->app_version = settle->started ? settle->rules.version : 1;
 	out->data = "aitbc-settle";
+	out->halt = settle->halt[0] ? settle->halt : NULL;
 }
 
 static void settle_close(void *self)
@@ -92,6 +93,9 @@ enum status settle_open(struct app *out, struct store *store, const struct settl
 	settle->config = *config;
 	if (settle->config.block_bytes_max < BLOCK_BYTES_MAX)
 		settle->config.block_bytes_max = BLOCK_BYTES_MAX; /* of memory, not of blocks */
+	if (settle->config.rules_known == 0)
+		settle->config.rules_known = SETTLE_APP_VERSION;
+	settle->votes_lapse_ms = UINT64_MAX;
 	pb__settle_params__init(&settle->params);
 	status = settle_prepare_memory(settle);
 	if (status == STATUS_OK)

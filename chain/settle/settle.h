@@ -20,7 +20,8 @@ struct settle_config {
 	struct hash32 chain_tag;
 	uint64_t heartbeat_ms;
 	uint64_t block_bytes_max;
-	struct log *log; /* may be NULL */
+	uint64_t rules_known; /* the newest rules version this program has; 0: SETTLE_APP_VERSION */
+	struct log *log;      /* may be NULL */
 };
 
 /* Opens over what the store holds; an empty store waits for init_chain. store must outlive the app.

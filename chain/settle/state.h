@@ -1,17 +1,26 @@
 /* state: the working state of one block: a cache of records over the store, and what changed in it.
  * The store's state family holds the committed records; nothing here writes. A block's changes live
- *in memory until settle puts them into the block's batch; a transaction's changes can be rolled
- *back.
+ * in memory until settle puts them into the block's batch; a transaction's changes can be rolled
+ * back.
  *
  * Keys of the state tree (and of STORE_STATE): one byte of kind, then the natural key. On disk and
- *hashed: never change. J = client (20) || u8 len || job_id. 'a' address (20) Account 'c' owner
- *address (20)                Coordinator 'e' J                                 Escrow 'j' J Job 'o'
- *validator address (20)            operator account (20 raw bytes) 'p' SettleParams 's' J || u8
- *slot 0 || u32be attempt   Assignment 't'                                   treasury account (20
- *raw bytes) 'z'                                   ChainState
+ * hashed: never change. J = client (20) || u8 len || job_id.
+ *   'a' address (20)                 Account
+ *   'b' proposal hash (32)           AuthorityProposal, while a vote for it is open
+ *   'c' owner address (20)           Coordinator
+ *   'e' J                            Escrow
+ *   'j' J                            Job
+ *   'o' validator address (20)       operator account (20 raw bytes); stays when the validator goes
+ *   'p'                              SettleParams
+ *   'r'                              Rules
+ *   's' J || u8 slot 0 || u32be attempt   Assignment
+ *   't'                              treasury account (20 raw bytes)
+ *   'v'                              Seats
+ *   'w'                              OpenVotes; absent when there are none
+ *   'z'                              ChainState
  *
  * Faults are sticky: a failed read answers "not there" and state->fault says why; whoever runs a
- *block looks at it before believing anything. One thread. */
+ * block looks at it before believing anything. One thread. */
 #ifndef CHAIN_SETTLE_STATE_H
 #define CHAIN_SETTLE_STATE_H
 

@@ -44,10 +44,25 @@ struct account_address kit_address(enum kit_who who)
 
 struct validator_address kit_proposer(void)
 {
-	struct validator_address proposer;
+	struct validator_key key = kit_validator(0);
 
-	memset(proposer.b, 0xaa, sizeof proposer.b);
-	return proposer;
+	return validator_address_of(&key);
+}
+
+struct validator_key kit_validator(size_t number)
+{
+	struct validator_secret secret = {{0}};
+
+	secret.seed[0] = (uint8_t)(number + 1);
+	return validator_key_of(&secret);
+}
+
+enum kit_who kit_operator(size_t number)
+{
+	static const enum kit_who operators[] = {PROPOSER, RICH, OPERATOR, MINER};
+
+	assert_true(number < sizeof operators / sizeof operators[0]);
+	return operators[number];
 }
 
 struct job_key kit_job(enum kit_who client, const char *job_id)
@@ -68,18 +83,26 @@ static int by_address(const void *a, const void *b)
 	return memcmp((*left)->address.data, (*right)->address.data, 20);
 }
 
-static void genesis_of(struct kit *kit, struct buf *packed)
+static int by_validator(const void *a, const void *b)
+{
+	const Pb__GenesisOperator *const *left = a;
+	const Pb__GenesisOperator *const *right = b;
+
+	return memcmp((*left)->validator.data, (*right)->validator.data, 20);
+}
+
+static void genesis_of(struct kit *kit, struct buf *packed, size_t seat_count)
 {
 	Pb__AppState state = PB__APP_STATE__INIT;
 	Pb__GenesisAccount accounts[KIT_PEOPLE];
 	Pb__GenesisAccount *account_list[KIT_PEOPLE];
-	Pb__GenesisOperator operator_seat = PB__GENESIS_OPERATOR__INIT;
-	Pb__GenesisOperator *operators[] = {&operator_seat};
+	Pb__GenesisOperator seats[KIT_SEATS];
+	Pb__GenesisOperator *operators[KIT_SEATS];
+	struct validator_address validators[KIT_SEATS];
 	Pb__GenesisCoordinator coordinator = PB__GENESIS_COORDINATOR__INIT;
 	Pb__GenesisCoordinator *coordinators[] = {&coordinator};
 	Pb__Coordinator record = PB__COORDINATOR__INIT;
 	ProtobufCBinaryData helpers[] = {field(addresses[OPERATOR].b, 20)};
-	struct validator_address proposer = kit_proposer();
 	size_t count = 0;
 
 	for (size_t i = 0; i < KIT_PEOPLE; i++) {
@@ -96,10 +119,18 @@ static void genesis_of(struct kit *kit, struct buf *packed)
 	state.treasury = field(addresses[TREASURY].b, 20);
 	state.accounts = account_list;
 	state.n_accounts = count;
-	operator_seat.validator = field(proposer.b, 20);
-	operator_seat.account = field(addresses[PROPOSER].b, 20);
+	for (size_t i = 0; i < seat_count; i++) {
+		struct validator_key key = kit_validator(i);
+
+		pb__genesis_operator__init(&seats[i]);
+		validators[i] = validator_address_of(&key);
+		seats[i].validator = field(validators[i].b, 20);
+		seats[i].account = field(addresses[kit_operator(i)].b, 20);
+		operators[i] = &seats[i];
+	}
+	qsort(operators, seat_count, sizeof operators[0], by_validator);
 	state.operators = operators;
-	state.n_operators = 1;
+	state.n_operators = seat_count;
 	coordinator.owner = field(addresses[COORDINATOR].b, 20);
 	coordinator.record = &record;
 	record.share_ppm = 50000;
@@ -115,8 +146,17 @@ static void genesis_of(struct kit *kit, struct buf *packed)
 
 void kit_open(struct kit *kit, const Pb__SettleParams *params)
 {
+	static const int64_t power = 10;
+
+	kit_open_seats(kit, params, &power, 1);
+}
+
+void kit_open_seats(
+	struct kit *kit, const Pb__SettleParams *params, const int64_t *powers, size_t count)
+{
 	struct app_genesis genesis = {
 		.initial_height = 1, .heartbeat_ms = 5000, .block_bytes_max = 4194304};
+	struct app_validator_update validators[KIT_SEATS];
 	struct buf packed = {0};
 	struct hash32 app_hash;
 
@@ -135,7 +175,11 @@ void kit_open(struct kit *kit, const Pb__SettleParams *params)
 	kit->time = timestamp_of_ms(KIT_START_MS);
 	assert_int_equal(store_mem_open(&kit->store), STATUS_OK);
 	assert_int_equal(settle_open(&kit->app, &kit->store, &kit->config), STATUS_OK);
-	genesis_of(kit, &packed);
+	genesis_of(kit, &packed, count);
+	for (size_t i = 0; i < count; i++)
+		validators[i] = (struct app_validator_update){kit_validator(i), powers[i]};
+	genesis.validators = validators;
+	genesis.validator_count = count;
 	genesis.app_state = buf_view(&packed);
 	genesis.chain_tag = kit->config.chain_tag;
 	genesis.time = kit->time;
@@ -357,6 +401,77 @@ Pb__Action *kit_deliver(struct kit *kit, Pb__Receipt *receipt)
 	return action_of(kit, PB__ACTION__ACT_DELIVER_RESULT, act);
 }
 
+/* ---- proposals ---- */
+
+Pb__Action *kit_propose_none(struct kit *kit)
+{
+	MADE(kit, act, Pb__Authority, pb__authority__init);
+	MADE(kit, proposal, Pb__AuthorityProposal, pb__authority_proposal__init);
+	act->proposal = proposal;
+	return action_of(kit, PB__ACTION__ACT_AUTHORITY, act);
+}
+
+Pb__Action *kit_propose_validator(struct kit *kit, Pb__Action *action, size_t number,
+	int64_t power, enum kit_who account)
+{
+	MADE(kit, change, Pb__ValidatorChange, pb__validator_change__init);
+	struct validator_key *key = made(kit, sizeof *key);
+	Pb__ValidatorsChange *all;
+
+	if (!action) {
+		MADE(kit, first, Pb__ValidatorsChange, pb__validators_change__init);
+		first->changes = made(kit, 64 * sizeof first->changes[0]);
+		action = kit_propose_none(kit);
+		action->authority->proposal->change_case =
+			PB__AUTHORITY_PROPOSAL__CHANGE_VALIDATORS;
+		action->authority->proposal->validators = first;
+	}
+	*key = kit_validator(number);
+	change->key = field(key->b, sizeof key->b);
+	change->power = power;
+	if (account != KIT_PEOPLE)
+		change->account = field(addresses[account].b, 20);
+	all = action->authority->proposal->validators;
+	all->changes[all->n_changes++] = change;
+	return action;
+}
+
+Pb__Action *kit_propose_params(struct kit *kit)
+{
+	Pb__Action *action = kit_propose_none(kit);
+	Pb__SettleParams *params = made(kit, sizeof *params);
+
+	*params = kit->params;
+	action->authority->proposal->change_case = PB__AUTHORITY_PROPOSAL__CHANGE_PARAMS;
+	action->authority->proposal->params = params;
+	return action;
+}
+
+Pb__Action *kit_propose_rules(struct kit *kit, uint64_t version, int64_t height)
+{
+	MADE(kit, change, Pb__RulesVersion, pb__rules_version__init);
+	Pb__Action *action = kit_propose_none(kit);
+
+	change->version = version;
+	change->height = height;
+	change->release = text_of(kit, "aitbcd 2.0");
+	action->authority->proposal->change_case = PB__AUTHORITY_PROPOSAL__CHANGE_RULES;
+	action->authority->proposal->rules = change;
+	return action;
+}
+
+Pb__Action *kit_propose_spend(struct kit *kit, enum kit_who to, uint64_t amount)
+{
+	MADE(kit, change, Pb__TreasurySpend, pb__treasury_spend__init);
+	Pb__Action *action = kit_propose_none(kit);
+
+	change->to = field(addresses[to].b, 20);
+	change->amount = amount;
+	action->authority->proposal->change_case = PB__AUTHORITY_PROPOSAL__CHANGE_SPEND;
+	action->authority->proposal->spend = change;
+	return action;
+}
+
 /* ---- blocks ---- */
 
 void kit_send_body(struct kit *kit, enum kit_who sender, Pb__TxBody *body)
@@ -446,7 +561,7 @@ uint64_t kit_now_ms(const struct kit *kit)
 	return (uint64_t)timestamp_ms(kit->time);
 }
 
-static bool record_of(struct kit *kit, const struct state_key *key, struct bytes *value)
+bool kit_record_of(struct kit *kit, const struct state_key *key, struct bytes *value)
 {
 	struct buf packed = {0};
 	enum status status =
@@ -467,7 +582,7 @@ uint32_t kit_job_state(struct kit *kit, const char *job_id, Pb__Job **record)
 	struct bytes packed;
 	Pb__Job *found;
 
-	if (!record_of(kit, &key, &packed))
+	if (!kit_record_of(kit, &key, &packed))
 		return 0;
 	found = pb__job__unpack(arena_protobuf(&kit->arena), packed.len, packed.data);
 	assert_non_null(found);
@@ -483,7 +598,7 @@ struct totals kit_totals(struct kit *kit)
 	struct bytes packed;
 	Pb__ChainState *chain;
 
-	assert_true(record_of(kit, &key, &packed));
+	assert_true(kit_record_of(kit, &key, &packed));
 	chain = pb__chain_state__unpack(arena_protobuf(&kit->arena), packed.len, packed.data);
 	assert_non_null(chain);
 	totals.supply = chain->supply;

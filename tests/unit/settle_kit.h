@@ -25,6 +25,7 @@ enum kit_who {
 	KIT_PEOPLE
 };
 
+enum { KIT_SEATS = 8 };
 enum { KIT_BLOCK_TXS_MAX = 4096, KIT_COIN = 1000000, KIT_START_MS = 1700000000 };
 
 struct kit {
@@ -49,6 +50,10 @@ struct kit {
 /* params NULL: the defaults. Everybody but STRANGER owns 1000 AITBC; COORDINATOR takes 5 % and has
  * OPERATOR. */
 void kit_open(struct kit *kit, const Pb__SettleParams *params);
+/* The same with so many validators of these powers, operated by kit_operator(0), kit_operator(1),
+ * ... One of power 10 in kit_open. */
+void kit_open_seats(
+	struct kit *kit, const Pb__SettleParams *params, const int64_t *powers, size_t count);
 void kit_close(struct kit *kit);
 /* Closes the app and opens it again over the same store. */
 void kit_reopen(struct kit *kit);
@@ -56,6 +61,11 @@ void kit_reopen(struct kit *kit);
 const struct account_secret *kit_secret(enum kit_who who);
 struct account_key kit_key(enum kit_who who);
 struct account_address kit_address(enum kit_who who);
+/* Of the validator of this number, below KIT_SEATS. */
+struct validator_key kit_validator(size_t number);
+/* Who operates it from genesis on; below 4. */
+enum kit_who kit_operator(size_t number);
+/* Validator 0. */
 struct validator_address kit_proposer(void);
 struct job_key kit_job(enum kit_who client, const char *job_id);
 
@@ -80,6 +90,16 @@ void kit_sign_receipt(struct kit *kit, Pb__Receipt *receipt);
 Pb__Action *kit_record(struct kit *kit, Pb__Receipt *receipt);
 Pb__Action *kit_deliver(struct kit *kit, Pb__Receipt *receipt);
 
+/* Proposals; their content is in action->authority->proposal. */
+Pb__Action *kit_propose_none(struct kit *kit);
+/* Adds a change to a proposal (NULL: a new one). account KIT_PEOPLE: none named. */
+Pb__Action *kit_propose_validator(struct kit *kit, Pb__Action *action, size_t number,
+	int64_t power, enum kit_who account);
+/* The kit's parameters, to be edited. */
+Pb__Action *kit_propose_params(struct kit *kit);
+Pb__Action *kit_propose_rules(struct kit *kit, uint64_t version, int64_t height);
+Pb__Action *kit_propose_spend(struct kit *kit, enum kit_who to, uint64_t amount);
+
 /* ---- blocks ---- */
 
 /* Puts a signed transaction into the block in hand, with the sender's next sequence. Ends with
@@ -103,6 +123,8 @@ uint64_t kit_now_ms(const struct kit *kit);
 /* Pb__JobState, 0 for none. In *record (may be NULL) the record, in the kit's arena. */
 uint32_t kit_job_state(struct kit *kit, const char *job_id, Pb__Job **record);
 struct totals kit_totals(struct kit *kit);
+/* False: no record has this key. The value lives in the kit's arena. */
+MUST_USE bool kit_record_of(struct kit *kit, const struct state_key *key, struct bytes *value);
 struct hash32 kit_app_hash(struct kit *kit);
 const char *kit_ask(struct kit *kit, const char *path, struct bytes data, uint32_t *code);
 

@@ -34,6 +34,7 @@ struct driver {
 	uint64_t blocks;
 	uint64_t code_counts[CODES];
 	uint64_t ends[9];
+	uint64_t set_changes; /* validators added, removed or weighed anew */
 };
 
 /* ---- dice ---- */
@@ -51,5 +52,18 @@ void compare_results(struct driver *d, const struct app_result *result, size_t t
 void compare_state(struct driver *d);
 /* Every record, and the root of the tree by its definition. */
 void compare_all(struct driver *d);
+
+void compare_record(struct driver *d, const struct state_key *key, struct bytes expected,
+	const char *what, const char *name);
+void compare_message(struct driver *d, const struct state_key *key,
+	const ProtobufCMessage *expected, const char *what, const char *name);
+
+/* ---- driver_authority.c ---- */
+/* *sender is changed to an operator, mostly. */
+Pb__Action *make_authority(struct driver *d, enum kit_who *sender);
+void compare_authority(struct driver *d);
+void compare_updates(struct driver *d, const struct app_result *result);
+/* How many records of authority there must be. */
+size_t authority_records(const struct driver *d);
 
 #endif

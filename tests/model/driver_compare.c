@@ -52,20 +52,27 @@ static bool read(struct driver *d, const struct state_key *key, struct buf *out)
 	return store_get(&d->kit.store, NULL, STORE_STATE, state_key_view(key), out) == STATUS_OK;
 }
 
-static void compare_message(struct driver *d, const struct state_key *key,
-	const ProtobufCMessage *expected, const char *what, const char *name)
+void compare_record(struct driver *d, const struct state_key *key, struct bytes expected,
+	const char *what, const char *name)
 {
 	struct buf stored = {0};
-	uint8_t packed[4096];
+
+	if (!read(d, key, &stored))
+		differ(d, "%s %s is not in the store", what, name);
+	if (!bytes_equal(buf_view(&stored), expected))
+		differ(d, "%s %s has another record", what, name);
+	buf_fini(&stored);
+}
+
+void compare_message(struct driver *d, const struct state_key *key,
+	const ProtobufCMessage *expected, const char *what, const char *name)
+{
+	uint8_t packed[16384];
 	size_t len = protobuf_c_message_get_packed_size(expected);
 
 	CHECK(len <= sizeof packed);
 	protobuf_c_message_pack(expected, packed);
-	if (!read(d, key, &stored))
-		differ(d, "%s %s is not in the store", what, name);
-	if (!bytes_equal(buf_view(&stored), bytes_view(packed, len)))
-		differ(d, "%s %s has another record", what, name);
-	buf_fini(&stored);
+	compare_record(d, key, bytes_view(packed, len), what, name);
 }
 
 static struct job_key key_of(const struct model_job *job)
@@ -193,6 +200,7 @@ void compare_state(struct driver *d)
 	for (size_t i = 0; i < 20 && i < world->dead_count; i++)
 		compare_dead(d, &d->model.dead[world->dead_count - 1 - i]);
 	compare_totals(d);
+	compare_authority(d);
 }
 
 /* ---- the tree, by its definition ---- */
@@ -283,7 +291,8 @@ void compare_all(struct driver *d)
 		counts['j'] != world->live_count + world->dead_count ||
 		counts['e'] != world->live_count || counts['s'] != assigned ||
 		counts['c'] != world->coordinator_count ||
-		count - counts['a'] - counts['j'] - counts['e'] - counts['s'] - counts['c'] != 4)
+		count - counts['a'] - counts['j'] - counts['e'] - counts['s'] - counts['c'] !=
+			2 + authority_records(d))
 		differ(d, "there are records that the model doesn't know");
 	qsort(leaves, count, sizeof *leaves, by_path);
 	root = root_of(leaves, count, 0);

@@ -443,13 +443,17 @@ static Pb__Action *make_action(struct driver *d, enum kit_who *sender)
 {
 	uint64_t die = draw(d, 100);
 
-	*sender = anyone(d);
+	do
+		*sender = anyone(d);
+	while (*sender == TREASURY && chance(d, 95)); /* it can't send */
 	if (die < 15)
 		return make_transfer(d);
 	if (die < 18)
 		return *sender = chance(d, 80) ? COORDINATOR : anyone(d), make_coordinator_set(d);
 	if (die < 38)
 		return make_submit(d, sender);
+	if (die < 44)
+		return make_authority(d, sender);
 	return make_job_action(d, sender);
 }
 

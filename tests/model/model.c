@@ -92,6 +92,14 @@ static void copy(struct model_world *out, const struct model_world *in)
 	memcpy(out->live, in->live, in->live_count * sizeof in->live[0]);
 	out->live_count = in->live_count;
 	out->dead_count = in->dead_count;
+	memcpy(out->seats, in->seats, sizeof in->seats);
+	out->seat_count = in->seat_count;
+	memcpy(out->votes, in->votes, in->vote_count * sizeof in->votes[0]);
+	out->vote_count = in->vote_count;
+	memcpy(out->operators, in->operators, sizeof in->operators);
+	out->operator_count = in->operator_count;
+	out->rules = in->rules;
+	out->params = in->params;
 }
 
 /* ---- pass 1 ---- */
@@ -119,6 +127,8 @@ static uint32_t enter(struct model *m, const struct model_tx *tx, uint64_t now_m
 	}
 	if (body->fee < m->params.base_fee + m->params.fee_per_byte * tx->size)
 		return 5;
+	if (memcmp(tx->sender, m->treasury, 20) == 0)
+		return 31;
 	account = model_account(m, tx->sender);
 	if (!account)
 		return 6;
@@ -268,10 +278,13 @@ void model_block(struct model *m, int64_t height, uint64_t now_ms, uint64_t last
 	const uint8_t proposer[20], const struct model_tx *txs, struct model_result *results,
 	size_t count)
 {
+	const uint8_t *paid = m->treasury;
 	uint64_t fees = 0;
 
 	m->height = height;
 	m->now_ms = now_ms;
+	memcpy(m->seats_before, m->world.seats, sizeof m->seats_before);
+	m->seat_count_before = m->world.seat_count;
 	for (size_t i = 0; i < count; i++) {
 		memset(&results[i], 0, offsetof(struct model_result, outcomes));
 		results[i].outcome_count = 0;
@@ -284,12 +297,14 @@ void model_block(struct model *m, int64_t height, uint64_t now_ms, uint64_t last
 		m->outage_ms += now_ms - last_ms - 4 * m->heartbeat_ms;
 	m->job_ms = now_ms - m->outage_ms;
 	sweep(m);
+	model_lapse(m);
 	for (size_t i = 0; i < count; i++)
 		if (results[i].in_block)
 			run(m, &txs[i], &results[i]);
-	model_credit(m,
-		memcmp(proposer, m->operator_validator, 20) == 0 ? m->operator_account
-								 : m->treasury,
-		fees);
+	for (size_t i = 0; i < m->world.operator_count; i++)
+		if (memcmp(m->world.operators[i].validator, proposer, 20) == 0)
+			paid = m->world.operators[i].account;
+	model_credit(m, paid, fees);
+	model_turn(m);
 	CHECK(model_balances(m) + model_escrow(m) == m->supply);
 }

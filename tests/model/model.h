@@ -13,7 +13,10 @@ enum {
 	MODEL_ACCOUNTS_MAX = 128,
 	MODEL_LIVE_MAX = 64,
 	MODEL_COORDINATORS_MAX = 16,
-	MODEL_RECEIPT_BYTES_MAX = 1024
+	MODEL_RECEIPT_BYTES_MAX = 1024,
+	MODEL_SEATS_MAX = 32,
+	MODEL_VOTES_MAX = 4 * MODEL_SEATS_MAX,
+	MODEL_PROPOSAL_BYTES_MAX = 512
 };
 
 struct model_account {
@@ -65,6 +68,36 @@ struct model_job {
 	int64_t height;
 };
 
+struct model_seat {
+	uint8_t key[32];
+	uint8_t address[20];
+	int64_t power;
+	bool has_account;
+	uint8_t account[20];
+};
+
+/* With the proposal's content: it leaves with its last vote. */
+struct model_vote {
+	uint8_t hash[32];
+	uint8_t account[20];
+	uint64_t sent;
+	uint8_t proposal[MODEL_PROPOSAL_BYTES_MAX]; /* packed */
+	size_t proposal_len;
+};
+
+/* Who operates a validator, or did. */
+struct model_operator {
+	uint8_t validator[20];
+	uint8_t account[20];
+};
+
+struct model_rules {
+	uint64_t version;
+	uint64_t next_version;
+	int64_t next_height;
+	char release[65];
+};
+
 /* What can be rolled back as a whole. */
 struct model_world {
 	struct model_account accounts[MODEL_ACCOUNTS_MAX];
@@ -74,6 +107,14 @@ struct model_world {
 	struct model_job live[MODEL_LIVE_MAX];
 	size_t live_count;
 	size_t dead_count;
+	struct model_seat seats[MODEL_SEATS_MAX]; /* ascending by address */
+	size_t seat_count;
+	struct model_vote votes[MODEL_VOTES_MAX]; /* oldest first */
+	size_t vote_count;
+	struct model_operator operators[MODEL_SEATS_MAX];
+	size_t operator_count;
+	struct model_rules rules;
+	Pb__SettleParams params; /* of the next block */
 };
 
 /* One payment made by a booking. */
@@ -88,16 +129,16 @@ struct model_booking {
 };
 
 struct model {
-	Pb__SettleParams params;
+	Pb__SettleParams params; /* of the block in hand */
 	struct hash32 chain_tag;
 	uint64_t heartbeat_ms;
-	uint8_t operator_validator[20];
-	uint8_t operator_account[20];
 	uint8_t treasury[20];
 	uint64_t supply;
 	uint64_t outage_ms;
 	struct model_world world;
 	struct model_world saved;
+	struct model_seat seats_before[MODEL_SEATS_MAX]; /* the block */
+	size_t seat_count_before;
 	struct model_job *dead; /* every job that ended; the first world.dead_count count */
 	size_t dead_cap;
 	struct model_booking bookings[256]; /* of the transaction in hand */
@@ -167,5 +208,20 @@ uint64_t model_due_ms(const struct model_job *job);
 /* Books a due job; notes it when `by_name`. */
 void model_book(struct model *m, size_t live, bool by_name);
 void model_credit(struct model *m, const uint8_t to[20], uint64_t amount);
+
+
+/* ---- model_authority.c ---- */
+uint32_t model_authority_form(const Pb__AuthorityProposal *proposal);
+uint32_t model_vote(
+	struct model *m, const uint8_t sender[20], const Pb__AuthorityProposal *proposal);
+/* Pass 2 and the block's end. */
+void model_lapse(struct model *m);
+void model_turn(struct model *m);
+/* -1: none. */
+int model_seat(const struct model_world *world, const uint8_t address[20]);
+/* Adds or changes who operates it. */
+void model_operates(struct model *m, const uint8_t validator[20], const uint8_t account[20]);
+/* Ascending by address. */
+void model_sort_seats(struct model_world *world);
 
 #endif

@@ -156,6 +156,8 @@ static uint32_t action_form(const Pb__Action *action)
 				action->fail_job->miner_signature.len == 64));
 	if (action->act_case == PB__ACTION__ACT_CANCEL_JOB)
 		return id_form(action->cancel_job->job_id);
+	if (action->act_case == PB__ACTION__ACT_AUTHORITY)
+		return model_authority_form(action->authority->proposal);
 	return 11;
 }
 
@@ -701,6 +703,8 @@ uint32_t model_action(struct model *m, struct model_outcome *out, const uint8_t 
 
 	if (action->act_case == PB__ACTION__ACT_TRANSFER)
 		return pay(m, sender, action->transfer);
+	if (action->act_case == PB__ACTION__ACT_AUTHORITY)
+		return model_vote(m, sender, action->authority->proposal);
 	if (action->act_case == PB__ACTION__ACT_COORDINATOR_SET)
 		return publish(m, sender, action->coordinator_set);
 	if (action->act_case == PB__ACTION__ACT_SUBMIT_JOB) {

@@ -29,7 +29,7 @@ enum {
 	COORDINATOR_URL_BYTES_MAX = 256,
 
 	/* authority [protocol 10] */
-	AUTHORITY_CHANGES_MAX = 32,   /* validators in one proposal */
+	AUTHORITY_CHANGES_MAX = 16,   /* validators in one proposal */
 	AUTHORITY_OPEN_VOTES_MAX = 4, /* of one operator */
 	AUTHORITY_VOTE_MS = 7 * 24 * 3600 * 1000,
 	AUTHORITY_REFERENCE_BYTES_MAX = 64,

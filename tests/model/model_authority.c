@@ -20,7 +20,7 @@ static uint32_t validators_form(const Pb__ValidatorsChange *a)
 
 	if (a->n_changes == 0)
 		return 11;
-	if (a->n_changes > 32)
+	if (a->n_changes > 16)
 		return 12;
 	for (size_t i = 0; i < a->n_changes; i++) {
 		const Pb__ValidatorChange *c = a->changes[i];

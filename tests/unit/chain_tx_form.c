@@ -148,6 +148,46 @@ static void coordinator_actions_have_bounds(void **state)
 	LONG("actions[10].job_id", s.cancel_job.job_id = letters(200));
 }
 
+#define SIDE(case_name, side, message)                                                             \
+	(s.proposal.change_case = PB__AUTHORITY_PROPOSAL__CHANGE_##case_name,                      \
+		s.proposal.side = &(message))
+
+static void proposals_have_bounds(void **state)
+{
+	int64_t power_max = ((int64_t)1 << 60) - 1;
+
+	BAD("actions[11].proposal", s.authority.proposal = NULL);
+	BAD("actions[11].change",
+		s.proposal.change_case = PB__AUTHORITY_PROPOSAL__CHANGE__NOT_SET);
+	GOOD(s.proposal.reference = letters(64));
+	GOOD(s.proposal.reference = letters(0));
+	LONG("actions[11].reference", s.proposal.reference = letters(65));
+	BAD("actions[11].changes", s.validators.n_changes = 0);
+	GOOD(s.validators.n_changes = AUTHORITY_CHANGES_MAX);
+	LONG("changes", s.validators.n_changes = AUTHORITY_CHANGES_MAX + 1);
+	BAD("actions[11].key", s.changes[0].key = some(31));
+	BAD("actions[11].key", s.changes[0].key = some(33));
+	BAD("actions[11].key", memset(s.validator_keys[1], 0, 32));
+	BAD("actions[11].key", memset(s.validator_keys[1], 1, 32));
+	BAD("actions[11].power", s.changes[0].power = -1);
+	GOOD(s.changes[0].power = power_max);
+	BAD("actions[11].power", s.changes[0].power = power_max + 1);
+	GOOD(s.changes[0].account = some(0));
+	BAD("actions[11].account", s.changes[0].account = some(21));
+	BAD("actions[11].account", s.changes[1].account = some(20));
+	GOOD(SIDE(PARAMS, params, s.params)); /* its ranges are settlement's */
+	GOOD(SIDE(RULES, rules, s.rules));
+	BAD("actions[11].version", (SIDE(RULES, rules, s.rules), s.rules.version = 0));
+	BAD("actions[11].height", (SIDE(RULES, rules, s.rules), s.rules.height = 0));
+	BAD("actions[11].height", (SIDE(RULES, rules, s.rules), s.rules.height = -1));
+	GOOD((SIDE(RULES, rules, s.rules), s.rules.release = letters(64)));
+	LONG("actions[11].release",
+		(SIDE(RULES, rules, s.rules), s.rules.release = letters(65)));
+	GOOD(SIDE(SPEND, spend, s.spend));
+	BAD("actions[11].to", (SIDE(SPEND, spend, s.spend), s.spend.to = some(19)));
+	BAD("actions[11].amount", (SIDE(SPEND, spend, s.spend), s.spend.amount = 0));
+}
+
 static void receipts_have_bounds(void **state)
 {
 	BAD("actions[6].receipt", s.record_receipt.receipt = NULL);
@@ -297,6 +337,7 @@ int main(void)
 		cmocka_unit_test(account_actions_have_bounds),
 		cmocka_unit_test(submissions_have_bounds),
 		cmocka_unit_test(coordinator_actions_have_bounds),
+		cmocka_unit_test(proposals_have_bounds),
 		cmocka_unit_test(receipts_have_bounds),
 		cmocka_unit_test(job_ids_are_of_few_letters),
 		cmocka_unit_test(preimages_are_those_of_the_protocol),

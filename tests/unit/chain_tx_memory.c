@@ -120,6 +120,32 @@ static size_t used_by_coordinators(size_t operator_len)
 	return used;
 }
 
+/* As many changes of validators, each of a byte or two, as there may be. */
+static size_t used_by_changes(size_t field_len, size_t action_count)
+{
+	struct buf body = {0}, change = {0}, changes = {0}, proposal = {0}, content = {0};
+	size_t used;
+
+	if (field_len > 0) {
+		put_bytes_field(&change, 1 << 3 | 2, bytes_view("kkkkkkkk", field_len));
+		put_bytes_field(&change, 3 << 3 | 2, bytes_view("aaaaaaaa", field_len));
+	}
+	for (size_t i = 0; i < AUTHORITY_CHANGES_MAX; i++)
+		put_bytes_field(&changes, 1 << 3 | 2, buf_view(&change));
+	put_bytes_field(&proposal, 1 << 3 | 2, bytes_of_text("r"));
+	put_bytes_field(&proposal, 2 << 3 | 2, buf_view(&changes));
+	put_bytes_field(&content, 1 << 3 | 2, buf_view(&proposal));
+	for (size_t i = 0; i < action_count; i++)
+		append_action(&body, 12, buf_view(&content));
+	used = arena_used(buf_view(&body));
+	buf_fini(&content);
+	buf_fini(&proposal);
+	buf_fini(&changes);
+	buf_fini(&change);
+	buf_fini(&body);
+	return used;
+}
+
 static void no_transaction_exhausts_the_arena(void **state)
 {
 	size_t worst = 0, used;
@@ -130,6 +156,10 @@ static void no_transaction_exhausts_the_arena(void **state)
 	}
 	for (size_t len = 0; len <= 24; len++) {
 		used = used_by_coordinators(len);
+		worst = used > worst ? used : worst;
+	}
+	for (size_t len = 0; len <= 4; len++) {
+		used = used_by_changes(len, TX_ACTIONS_MAX);
 		worst = used > worst ? used : worst;
 	}
 	print_message("worst transaction: %zu of %d arena bytes\n", worst, TX_ARENA_BYTES_MAX);

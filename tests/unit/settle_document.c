@@ -384,6 +384,32 @@ static void example_receipt(void)
 	says("release_digest", digest.b, 32);
 }
 
+static void example_proposal(void)
+{
+	Pb__ValidatorChange comes = PB__VALIDATOR_CHANGE__INIT, goes = PB__VALIDATOR_CHANGE__INIT;
+	Pb__ValidatorChange *changes[] = {&comes, &goes};
+	Pb__ValidatorsChange validators = PB__VALIDATORS_CHANGE__INIT;
+	Pb__AuthorityProposal proposal = PB__AUTHORITY_PROPOSAL__INIT;
+	struct validator_secret seed;
+	struct validator_key key;
+	struct hash32 hash;
+
+	memset(seed.seed, 0x55, 32);
+	key = validator_key_of(&seed);
+	comes.key = view(key.b, 32);
+	comes.power = 10;
+	comes.account = view(example.coordinator_address.b, 20);
+	goes.key = view(example.validator.b, 32);
+	validators.changes = changes;
+	validators.n_changes = 2;
+	proposal.reference = (char *)(uintptr_t) "june";
+	proposal.change_case = PB__AUTHORITY_PROPOSAL__CHANGE_VALIDATORS;
+	proposal.validators = &validators;
+	says_message("proposal", &proposal.base);
+	hash = proposal_hash(&proposal, &example.chain_tag);
+	says("proposal_hash", hash.b, 32);
+}
+
 static void example_state(void)
 {
 	struct state_key key = state_key_account(&example.client_address);
@@ -413,6 +439,7 @@ static void the_example_is_what_the_code_computes(void **state)
 	example_genesis_agrees();
 	example_transfer();
 	example_receipt();
+	example_proposal();
 	example_state();
 	assert_int_equal(mistakes, 0);
 }

@@ -11,7 +11,7 @@
 
 #include "settle_kit.h"
 
-enum { MUTATIONS = 10000, KINDS = 11 };
+enum { MUTATIONS = 10000, KINDS = 12 };
 
 /* splitmix64: the same mutations in every run. */
 static uint64_t next_random(uint64_t *state)
@@ -40,6 +40,7 @@ static Pb__Action *action_of(struct kit *kit, size_t kind)
 	case 6: return kit_fail(kit, "job", 1, true);
 	case 7: return kit_cancel(kit, "job");
 	case 8: return kit_reject(kit, "job", 1);
+	case 11: return kit_propose_validator(kit, NULL, 4, 10, CLIENT);
 	case 9: return kit_record(kit, receipt);
 	default: return kit_deliver(kit, receipt);
 	}

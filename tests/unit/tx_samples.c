@@ -121,6 +121,37 @@ static void fill_ends(struct tx_sample *s)
 	s->cancel_job.job_id = text("job-1");
 }
 
+/* One that comes with its operator and one that goes; room for more. */
+static void fill_authority(struct tx_sample *s)
+{
+	pb__authority__init(&s->authority);
+	pb__authority_proposal__init(&s->proposal);
+	pb__validators_change__init(&s->validators);
+	pb__settle_params__init(&s->params);
+	pb__rules_version__init(&s->rules);
+	pb__treasury_spend__init(&s->spend);
+	s->authority.proposal = &s->proposal;
+	s->proposal.reference = text("june");
+	s->proposal.change_case = PB__AUTHORITY_PROPOSAL__CHANGE_VALIDATORS;
+	s->proposal.validators = &s->validators;
+	s->validators.changes = s->change_list;
+	s->validators.n_changes = 2;
+	for (size_t i = 0; i <= AUTHORITY_CHANGES_MAX; i++) {
+		pb__validator_change__init(&s->changes[i]);
+		s->change_list[i] = &s->changes[i];
+		s->changes[i].key = filled(s->validator_keys[i], (uint8_t)(i + 1), 32);
+		s->changes[i].power = 10;
+		s->changes[i].account = sample_address();
+	}
+	s->changes[1].power = 0;
+	s->changes[1].account = wire_borrow(NULL, 0);
+	s->rules.version = 2;
+	s->rules.height = 1000;
+	s->rules.release = text("2.0");
+	s->spend.to = sample_address();
+	s->spend.amount = 1000;
+}
+
 static void fill_actions(struct tx_sample *s)
 {
 	for (size_t i = 0; i < SAMPLE_ACTIONS; i++) {
@@ -139,6 +170,7 @@ static void fill_actions(struct tx_sample *s)
 	s->actions[8].reject_delivery = &s->reject_delivery;
 	s->actions[9].fail_job = &s->fail_job;
 	s->actions[10].cancel_job = &s->cancel_job;
+	s->actions[11].authority = &s->authority;
 }
 
 void tx_sample_fill(struct tx_sample *s)
@@ -163,6 +195,7 @@ void tx_sample_fill(struct tx_sample *s)
 	s->coordinator_set.accepts_new = true;
 	fill_jobs(s);
 	fill_ends(s);
+	fill_authority(s);
 	fill_actions(s);
 	pb__tx_body__init(&s->body);
 	s->body.sequence = 7;

@@ -3,9 +3,10 @@
 #ifndef TESTS_UNIT_TX_SAMPLES_H
 #define TESTS_UNIT_TX_SAMPLES_H
 
+#include "base/limits.h"
 #include "chain/tx.h"
 
-enum { SAMPLE_ACTIONS = 11 };
+enum { SAMPLE_ACTIONS = 12 };
 
 /* Everything points into the struct itself: fill it where it stays. */
 struct tx_sample {
@@ -25,6 +26,16 @@ struct tx_sample {
 	Pb__RejectDelivery reject_delivery;
 	Pb__FailJob fail_job;
 	Pb__CancelJob cancel_job;
+	Pb__Authority authority;
+	Pb__AuthorityProposal proposal;
+	Pb__ValidatorsChange validators;
+	Pb__ValidatorChange changes[AUTHORITY_CHANGES_MAX + 1];
+	Pb__ValidatorChange *change_list[AUTHORITY_CHANGES_MAX + 1];
+	uint8_t validator_keys[AUTHORITY_CHANGES_MAX + 1][32];
+	/* Other sides of the proposal, ready to be put in. */
+	Pb__SettleParams params;
+	Pb__RulesVersion rules;
+	Pb__TreasurySpend spend;
 	Pb__Receipt receipt;
 	ProtobufCBinaryData operators[3];
 };

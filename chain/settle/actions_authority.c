@@ -110,8 +110,8 @@ static void enact_validators(struct run *run, const struct ballot *ballot)
 		address = validator_address_of(&validator);
 		key = state_key_operator(&address);
 		state_put(run->state, &key,
-			bytes_view(arena_copy(run->state->arena, one->account.data,
-					   one->account.len),
+			bytes_view(
+				arena_copy(run->state->arena, one->account.data, one->account.len),
 				one->account.len));
 	}
 	authority_put_seats(run, &ballot->seats);

@@ -82,8 +82,7 @@ int64_t seats_power_of(const struct seats *seats, const struct account_address *
 	int64_t power = 0;
 
 	for (size_t i = 0; i < seats->count; i++) {
-		if (seats->v[i].has_account &&
-			account_address_equal(&seats->v[i].account, account))
+		if (seats->v[i].has_account && account_address_equal(&seats->v[i].account, account))
 			power += seats->v[i].power;
 	}
 	return power;
@@ -205,8 +204,8 @@ bool votes_add(struct open_votes *votes, const struct open_vote *vote)
 	return true;
 }
 
-int64_t votes_power(const struct open_votes *votes, const struct seats *seats,
-	const struct hash32 *proposal)
+int64_t votes_power(
+	const struct open_votes *votes, const struct seats *seats, const struct hash32 *proposal)
 {
 	int64_t power = 0;
 
@@ -240,8 +239,8 @@ void votes_drop_proposal(struct open_votes *votes, const struct hash32 *proposal
 	}
 }
 
-bool votes_take_stale(struct open_votes *votes, struct open_vote *out, const struct seats *seats,
-	uint64_t job_ms)
+bool votes_take_stale(
+	struct open_votes *votes, struct open_vote *out, const struct seats *seats, uint64_t job_ms)
 {
 	for (size_t i = 0; i < votes->count; i++) {
 		const struct open_vote *vote = &votes->v[i];

@@ -1,8 +1,8 @@
 /* authority: what settlement knows of the validators: their powers and operator accounts, the open
  * votes for proposals, and the rules version, each one record of the state tree, as plain values
  * [protocol 10]. The engine keeps its own set and follows it by the updates a block ends with; both
- * are changed by the same function, so an update can't break the engine's set. Who may vote and what
- * a decided proposal does is in actions_authority.c. Pure. Private to chain/settle. */
+ * are changed by the same function, so an update can't break the engine's set. Who may vote and
+ * what a decided proposal does is in actions_authority.c. Pure. Private to chain/settle. */
 #ifndef CHAIN_SETTLE_AUTHORITY_H
 #define CHAIN_SETTLE_AUTHORITY_H
 
@@ -59,8 +59,8 @@ struct open_votes {
 /* False: the account has its share of open votes. A vote that is there already stays as it is. */
 MUST_USE bool votes_add(struct open_votes *votes, const struct open_vote *vote);
 /* Power behind the proposal, as the seats have it now. */
-int64_t votes_power(const struct open_votes *votes, const struct seats *seats,
-	const struct hash32 *proposal);
+int64_t votes_power(
+	const struct open_votes *votes, const struct seats *seats, const struct hash32 *proposal);
 bool votes_know(const struct open_votes *votes, const struct hash32 *proposal);
 void votes_drop_proposal(struct open_votes *votes, const struct hash32 *proposal);
 /* Removes and hands out the first vote that no longer counts: sent a term ago, or by an account

@@ -84,8 +84,7 @@ static bool seat_read(struct seat *out, const Pb__Seat *row)
 
 bool seats_unpack(struct seats *out, struct arena *arena, struct bytes packed)
 {
-	const Pb__Seats *record =
-		pb__seats__unpack(arena_protobuf(arena), packed.len, packed.data);
+	const Pb__Seats *record = pb__seats__unpack(arena_protobuf(arena), packed.len, packed.data);
 
 	memset(out, 0, sizeof *out);
 	if (!record || record->n_seats == 0 || record->n_seats > VALIDATORS_MAX)
@@ -160,8 +159,7 @@ struct bytes rules_pack(struct arena *arena, const struct rules *rules)
 
 bool rules_unpack(struct rules *out, struct arena *arena, struct bytes packed)
 {
-	const Pb__Rules *record =
-		pb__rules__unpack(arena_protobuf(arena), packed.len, packed.data);
+	const Pb__Rules *record = pb__rules__unpack(arena_protobuf(arena), packed.len, packed.data);
 
 	memset(out, 0, sizeof *out);
 	if (!record || record->version == 0 || strlen(record->release) > RELEASE_BYTES_MAX ||

@@ -382,8 +382,8 @@ static enum status load_judge(const struct load *load)
 	struct hash32 root = tree_root(&settle->tree, TREE_TIP);
 	struct hash32 app_hash = app_hash_of(&root);
 
-	if (!load->has_params || !load->has_treasury || !load->has_chain ||
-		!load->has_seats || !load->has_rules)
+	if (!load->has_params || !load->has_treasury || !load->has_chain || !load->has_seats ||
+		!load->has_rules)
 		return STATUS_CORRUPT;
 	if (load->escrow != settle->totals.escrow || load->live_jobs != settle->totals.live_jobs ||
 		load->open_jobs != load->live_jobs || load->escrow > settle->totals.supply ||

@@ -26,8 +26,8 @@ struct past {
 	bool complete; /* false: right after an open, there is no version before */
 };
 
-/* The records of authority as the state in hand has them, unpacked; each stands for the packed value
- * that it was read from or put as. */
+/* The records of authority as the state in hand has them, unpacked; each stands for the packed
+ * value that it was read from or put as. */
 struct authority_work {
 	const uint8_t *seats_of; /* NULL: not read yet */
 	const uint8_t *votes_of;
@@ -41,12 +41,12 @@ struct settle {
 	bool started; /* a genesis was taken: params, treasury and totals are there */
 	Pb__SettleParams params;
 	struct account_address treasury;
-	struct seats seats;          /* committed */
-	struct rules rules;          /* committed */
-	uint64_t votes_lapse_ms;     /* committed; job time, UINT64_MAX: no vote is open */
-	char halt[APP_LOG_BYTES];    /* empty: the next block's rules are known here */
-	struct settle_head head;     /* committed */
-	struct totals totals;    /* committed */
+	struct seats seats;       /* committed */
+	struct rules rules;       /* committed */
+	uint64_t votes_lapse_ms;  /* committed; job time, UINT64_MAX: no vote is open */
+	char halt[APP_LOG_BYTES]; /* empty: the next block's rules are known here */
+	struct settle_head head;  /* committed */
+	struct totals totals;     /* committed */
 	struct account_cache *cache;
 	struct keys_cache *points;
 	struct tree tree;

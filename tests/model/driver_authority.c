@@ -45,8 +45,8 @@ static ProtobufCBinaryData somebody(struct driver *d)
 	return copied(d, address.b, sizeof address.b);
 }
 
-static void add_change(
-	struct driver *d, Pb__ValidatorsChange *all, const uint8_t key[32], int64_t power, bool account)
+static void add_change(struct driver *d, Pb__ValidatorsChange *all, const uint8_t key[32],
+	int64_t power, bool account)
 {
 	Pb__ValidatorChange *change = made(d, sizeof *change);
 
@@ -135,8 +135,9 @@ static Pb__AuthorityProposal *make_proposal(struct driver *d)
 
 	pb__authority_proposal__init(a);
 	if (chance(d, 10))
-		a->reference = text(d, chance(d, 90) ? "again" : "more than sixty-four bytes, which "
-								 "is what a reference may have");
+		a->reference = text(d, chance(d, 90) ? "again"
+						     : "more than sixty-four bytes, which "
+						       "is what a reference may have");
 	if (die < 50) {
 		a->change_case = PB__AUTHORITY_PROPOSAL__CHANGE_VALIDATORS;
 		a->validators = make_validators(d);
@@ -147,8 +148,7 @@ static Pb__AuthorityProposal *make_proposal(struct driver *d)
 		a->change_case = PB__AUTHORITY_PROPOSAL__CHANGE_RULES;
 		a->rules = made(d, sizeof *a->rules);
 		pb__rules_version__init(a->rules);
-		a->rules->version =
-			chance(d, 85) ? d->model.world.rules.version + 1 : draw(d, 4);
+		a->rules->version = chance(d, 85) ? d->model.world.rules.version + 1 : draw(d, 4);
 		a->rules->height = d->kit.height + (int64_t)draw(d, 40);
 		a->rules->release = text(d, "aitbcd 2");
 	} else if (die < 98) {
@@ -191,8 +191,8 @@ Pb__Action *make_authority(struct driver *d, enum kit_who *sender)
 			*sender = (enum kit_who)i;
 	}
 	pb__authority__init(act);
-	act->proposal = world->vote_count > 0 && chance(d, 70) ? pick_proposal(d)
-							       : make_proposal(d);
+	act->proposal =
+		world->vote_count > 0 && chance(d, 70) ? pick_proposal(d) : make_proposal(d);
 	pb__action__init(action);
 	action->act_case = PB__ACTION__ACT_AUTHORITY;
 	action->authority = act;
@@ -235,8 +235,8 @@ static void compare_votes(struct driver *d)
 
 	for (size_t i = 0; i < world->vote_count; i++) {
 		const struct model_vote *vote = &world->votes[i];
-		Pb__AuthorityProposal *proposal = pb__authority_proposal__unpack(
-			NULL, vote->proposal_len, vote->proposal);
+		Pb__AuthorityProposal *proposal =
+			pb__authority_proposal__unpack(NULL, vote->proposal_len, vote->proposal);
 		struct hash32 hash;
 		struct state_key proposal_key;
 

@@ -209,7 +209,6 @@ uint64_t model_due_ms(const struct model_job *job);
 void model_book(struct model *m, size_t live, bool by_name);
 void model_credit(struct model *m, const uint8_t to[20], uint64_t amount);
 
-
 /* ---- model_authority.c ---- */
 uint32_t model_authority_form(const Pb__AuthorityProposal *proposal);
 uint32_t model_vote(

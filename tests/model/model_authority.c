@@ -4,7 +4,8 @@
 
 #include "tests/model/model.h"
 
-static const Pb__AuthorityProposal__ChangeCase VALIDATORS = PB__AUTHORITY_PROPOSAL__CHANGE_VALIDATORS;
+static const Pb__AuthorityProposal__ChangeCase VALIDATORS =
+	PB__AUTHORITY_PROPOSAL__CHANGE_VALIDATORS;
 static const Pb__AuthorityProposal__ChangeCase PARAMS = PB__AUTHORITY_PROPOSAL__CHANGE_PARAMS;
 static const Pb__AuthorityProposal__ChangeCase RULES = PB__AUTHORITY_PROPOSAL__CHANGE_RULES;
 static const Pb__AuthorityProposal__ChangeCase SPEND = PB__AUTHORITY_PROPOSAL__CHANGE_SPEND;
@@ -225,8 +226,8 @@ void model_turn(struct model *m)
 	m->params = m->world.params;
 }
 
-static uint32_t stands(const struct model *m, struct model_world *after,
-	const Pb__AuthorityProposal *a)
+static uint32_t stands(
+	const struct model *m, struct model_world *after, const Pb__AuthorityProposal *a)
 {
 	const struct model_account *to, *treasury;
 	struct model *reading = (struct model *)(uintptr_t)m;
@@ -262,8 +263,7 @@ static void do_it(struct model *m, struct model_world *after, const Pb__Authorit
 		model_sort_seats(world);
 		for (size_t i = 0; i < world->seat_count; i++)
 			if (world->seats[i].has_account)
-				model_operates(
-					m, world->seats[i].address, world->seats[i].account);
+				model_operates(m, world->seats[i].address, world->seats[i].account);
 		drop_of_nobody(m);
 	} else if (a->change_case == PARAMS) {
 		world->params = *a->params;
@@ -305,8 +305,7 @@ static uint32_t add_vote(struct model_world *world, const struct model_vote *vot
 	return 0;
 }
 
-uint32_t model_vote(
-	struct model *m, const uint8_t sender[20], const Pb__AuthorityProposal *a)
+uint32_t model_vote(struct model *m, const uint8_t sender[20], const Pb__AuthorityProposal *a)
 {
 	static struct model_world after;
 	struct model_world *world = &m->world;

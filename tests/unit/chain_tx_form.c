@@ -157,8 +157,7 @@ static void proposals_have_bounds(void **state)
 	int64_t power_max = ((int64_t)1 << 60) - 1;
 
 	BAD("actions[11].proposal", s.authority.proposal = NULL);
-	BAD("actions[11].change",
-		s.proposal.change_case = PB__AUTHORITY_PROPOSAL__CHANGE__NOT_SET);
+	BAD("actions[11].change", s.proposal.change_case = PB__AUTHORITY_PROPOSAL__CHANGE__NOT_SET);
 	GOOD(s.proposal.reference = letters(64));
 	GOOD(s.proposal.reference = letters(0));
 	LONG("actions[11].reference", s.proposal.reference = letters(65));
@@ -181,8 +180,7 @@ static void proposals_have_bounds(void **state)
 	BAD("actions[11].height", (SIDE(RULES, rules, s.rules), s.rules.height = 0));
 	BAD("actions[11].height", (SIDE(RULES, rules, s.rules), s.rules.height = -1));
 	GOOD((SIDE(RULES, rules, s.rules), s.rules.release = letters(64)));
-	LONG("actions[11].release",
-		(SIDE(RULES, rules, s.rules), s.rules.release = letters(65)));
+	LONG("actions[11].release", (SIDE(RULES, rules, s.rules), s.rules.release = letters(65)));
 	GOOD(SIDE(SPEND, spend, s.spend));
 	BAD("actions[11].to", (SIDE(SPEND, spend, s.spend), s.spend.to = some(19)));
 	BAD("actions[11].amount", (SIDE(SPEND, spend, s.spend), s.spend.amount = 0));

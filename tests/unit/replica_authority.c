@@ -68,8 +68,7 @@ static void make_genesis(void)
 	genesis.engine.heartbeat_ms = 1000;
 	genesis.treasury = treasury;
 	genesis.has_treasury = true;
-	assert_int_equal(
-		genesis_add_account(&genesis, &treasury, amount_of(1000000)), STATUS_OK);
+	assert_int_equal(genesis_add_account(&genesis, &treasury, amount_of(1000000)), STATUS_OK);
 	for (size_t i = 0; i < NODES; i++) {
 		struct account_address address;
 
@@ -127,8 +126,7 @@ static void write_genesis(struct node *n)
 
 	config_of(n, &config);
 	store_batch_init(&batch);
-	assert_int_equal(
-		replica_genesis(&batch, &config, buf_view(&genesis.app_state)), STATUS_OK);
+	assert_int_equal(replica_genesis(&batch, &config, buf_view(&genesis.app_state)), STATUS_OK);
 	assert_int_equal(store_write(&n->store, &batch, true), STATUS_OK);
 	store_batch_fini(&batch);
 }
@@ -400,8 +398,7 @@ static const Pb__Header *header_of(size_t node, int64_t height)
 {
 	const Pb__BlockMeta *meta;
 
-	assert_int_equal(
-		blocks_meta(&nodes[node].store, NULL, &looking, height, &meta), STATUS_OK);
+	assert_int_equal(blocks_meta(&nodes[node].store, NULL, &looking, height, &meta), STATUS_OK);
 	return meta->header;
 }
 
@@ -426,7 +423,8 @@ static bool same(ProtobufCBinaryData a, ProtobufCBinaryData b)
 	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
-/* The height whose block changed the set: its header is the last of the old next_validators_hash. */
+/* The height whose block changed the set: its header is the last of the old next_validators_hash.
+ */
 static int64_t height_of_change(size_t node, int64_t from)
 {
 	for (int64_t h = from; h < head_of(node)->height; h++) {
@@ -499,8 +497,8 @@ static void who_does_not_know_the_next_rules_stops_before_voting(void **state)
 	open_app(&nodes[FIRST]);
 	start(&nodes[FIRST]);
 	run_to(FIRST, height + 3);
-	assert_true(same(header_of(FIRST, height + 3)->app_hash,
-		header_of(SECOND, height + 3)->app_hash));
+	assert_true(same(
+		header_of(FIRST, height + 3)->app_hash, header_of(SECOND, height + 3)->app_hash));
 	arena_fini(&looking);
 }
 

@@ -74,8 +74,7 @@ static Pb__SettleParams params_now(void)
 	struct bytes packed;
 
 	assert_true(kit_record_of(&kit, &key, &packed));
-	params = pb__settle_params__unpack(
-		arena_protobuf(&kit.arena), packed.len, packed.data);
+	params = pb__settle_params__unpack(arena_protobuf(&kit.arena), packed.len, packed.data);
 	assert_non_null(params);
 	return *params;
 }
@@ -163,8 +162,8 @@ static void nobody_but_operators_votes(void **state)
 	static const enum kit_who others[] = {CLIENT, COORDINATOR};
 
 	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(kit_act(&kit, others[i], kit_propose_params(&kit)),
-			SETTLE_NOT_AUTHORITY);
+		assert_int_equal(
+			kit_act(&kit, others[i], kit_propose_params(&kit)), SETTLE_NOT_AUTHORITY);
 		assert_int_equal(kit_act(&kit, others[i], kit_propose_rules(&kit, 9, 1)),
 			SETTLE_NOT_AUTHORITY);
 	}
@@ -380,8 +379,7 @@ static void a_validator_joins_with_its_operator(void **state)
 	kit_send(&kit, RICH, kit_transfer(&kit, MINER, 1));
 	block = kit_block(&kit, 1);
 	block.proposer = validator_address_of(&newcomer);
-	assert_int_equal(
-		kit.app.vtable->finalize(kit.app.self, &block, &kit.result), STATUS_OK);
+	assert_int_equal(kit.app.vtable->finalize(kit.app.self, &block, &kit.result), STATUS_OK);
 	kit_commit(&kit, &block);
 	assert_int_equal(kit_balance(&kit, CLIENT), before + kit.fee);
 }
@@ -396,8 +394,7 @@ static void a_validator_leaves_and_its_last_blocks_are_paid(void **state)
 	assert_int_equal(kit.result.update_count, 1);
 	assert_int_equal(update_of(0), 0);
 	assert_true(told("validators_few"));
-	assert_int_equal(
-		kit_act(&kit, PROPOSER, kit_propose_params(&kit)), SETTLE_NOT_AUTHORITY);
+	assert_int_equal(kit_act(&kit, PROPOSER, kit_propose_params(&kit)), SETTLE_NOT_AUTHORITY);
 	before = kit_balance(&kit, PROPOSER);
 	kit_send(&kit, RICH, kit_transfer(&kit, MINER, 1));
 	kit_run(&kit, 1);
@@ -495,12 +492,11 @@ static void impossible_sets_are_refused(void **state)
 	assert_int_equal(
 		kit_act(&kit, PROPOSER, kit_propose_validator(&kit, NULL, 6, 1, KIT_PEOPLE)),
 		SETTLE_BAD_PARAM);
-	assert_int_equal(kit_act(&kit, PROPOSER,
-				 kit_propose_validator(
-					 &kit, NULL, 6, VALIDATORS_POWER_MAX - 39, CLIENT)),
+	assert_int_equal(
+		kit_act(&kit, PROPOSER,
+			kit_propose_validator(&kit, NULL, 6, VALIDATORS_POWER_MAX - 39, CLIENT)),
 		SETTLE_OVERFLOW);
-	votes(PROPOSER,
-		kit_propose_validator(&kit, NULL, 6, VALIDATORS_POWER_MAX - 40, CLIENT));
+	votes(PROPOSER, kit_propose_validator(&kit, NULL, 6, VALIDATORS_POWER_MAX - 40, CLIENT));
 	/* The engine weighs who leaves and who comes together. */
 	swap = kit_propose_validator(&kit, NULL, 6, VALIDATORS_POWER_MAX - 30, CLIENT);
 	kit_propose_validator(&kit, swap, 0, 0, KIT_PEOPLE);
@@ -596,8 +592,7 @@ static void a_dearer_fee_holds_for_the_next_proposal(void **state)
 	three_vote(dear);
 	kit_send(&kit, CLIENT, kit_transfer(&kit, RICH, 1));
 	block = kit_block(&kit, 1);
-	assert_int_equal(
-		kit.app.vtable->process(kit.app.self, &block, &accept), STATUS_OK);
+	assert_int_equal(kit.app.vtable->process(kit.app.self, &block, &accept), STATUS_OK);
 	assert_false(accept);
 	kit.tx_count = 0;
 }
@@ -679,8 +674,7 @@ static void the_treasury_pays_by_authority_alone(void **state)
 		SETTLE_INSUFFICIENT_FUNDS);
 	kit_send(&kit, TREASURY, kit_transfer(&kit, CLIENT, 1000));
 	block = kit_block(&kit, 1);
-	assert_int_equal(
-		kit.app.vtable->process(kit.app.self, &block, &accept), STATUS_OK);
+	assert_int_equal(kit.app.vtable->process(kit.app.self, &block, &accept), STATUS_OK);
 	assert_false(accept);
 	kit_run(&kit, 1);
 	assert_int_equal(kit.result.txs[0].code, SETTLE_NOT_AUTHORITY);
@@ -689,8 +683,8 @@ static void the_treasury_pays_by_authority_alone(void **state)
 
 static void a_first_payment_of_the_treasury_has_the_usual_least(void **state)
 {
-	assert_int_equal(kit_act(&kit, PROPOSER, kit_propose_spend(&kit, STRANGER, 999)),
-		SETTLE_LIMIT);
+	assert_int_equal(
+		kit_act(&kit, PROPOSER, kit_propose_spend(&kit, STRANGER, 999)), SETTLE_LIMIT);
 	votes(PROPOSER, kit_propose_spend(&kit, STRANGER, 1000));
 	votes(PROPOSER, kit_propose_spend(&kit, CLIENT, 1));
 }

@@ -411,8 +411,8 @@ Pb__Action *kit_propose_none(struct kit *kit)
 	return action_of(kit, PB__ACTION__ACT_AUTHORITY, act);
 }
 
-Pb__Action *kit_propose_validator(struct kit *kit, Pb__Action *action, size_t number,
-	int64_t power, enum kit_who account)
+Pb__Action *kit_propose_validator(
+	struct kit *kit, Pb__Action *action, size_t number, int64_t power, enum kit_who account)
 {
 	MADE(kit, change, Pb__ValidatorChange, pb__validator_change__init);
 	struct validator_key *key = made(kit, sizeof *key);

@@ -93,8 +93,8 @@ Pb__Action *kit_deliver(struct kit *kit, Pb__Receipt *receipt);
 /* Proposals; their content is in action->authority->proposal. */
 Pb__Action *kit_propose_none(struct kit *kit);
 /* Adds a change to a proposal (NULL: a new one). account KIT_PEOPLE: none named. */
-Pb__Action *kit_propose_validator(struct kit *kit, Pb__Action *action, size_t number,
-	int64_t power, enum kit_who account);
+Pb__Action *kit_propose_validator(
+	struct kit *kit, Pb__Action *action, size_t number, int64_t power, enum kit_who account);
 /* The kit's parameters, to be edited. */
 Pb__Action *kit_propose_params(struct kit *kit);
 Pb__Action *kit_propose_rules(struct kit *kit, uint64_t version, int64_t height);

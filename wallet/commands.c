@@ -85,6 +85,22 @@ const struct command command_table[] = {
 		{{"blocks", "N", "how many blocks down from the last (2000)"}}, command_txs},
 	{"receipts", "", "the last receipts on the chain", NULL, 0, 0, {{0}}, command_receipts},
 	{"validators", "", "who signs the blocks", NULL, 0, 0, {{0}}, command_validators},
+	{"authority", "[DEED ...]", "who decides, what is open; propose and vote as an operator",
+		"Without a deed: validators, rules version and open proposals. A proposal is in force "
+		"when more than two\nthirds of the validators' power sent the same one within seven "
+		"days; --key names the operator that votes.\n\n"
+		"  aitbc authority vote PROPOSAL            agree (its first digits do)\n"
+		"  aitbc authority add KEY POWER OPERATOR   a new validator and who operates it\n"
+		"  aitbc authority power KEY POWER          weigh one anew\n"
+		"  aitbc authority remove KEY\n"
+		"  aitbc authority replace KEY NEW_KEY      the same operator, another key\n"
+		"  aitbc authority params NAME=VALUE...     settlement parameters\n"
+		"  aitbc authority rules VERSION HEIGHT [RELEASE]\n"
+		"  aitbc authority spend TO AMOUNT          from the treasury\n\n"
+		"KEY is a public key in base64 or hex, or the address of a validator.",
+		0, COMMAND_ARGS_MAX,
+		{{"reference", "TEXT", "tells apart two proposals of the same content"}},
+		command_authority},
 	{"miners", "", "who works for the coordinator (needs its admin key)", NULL, 0, 0, {{0}},
 		command_miners},
 	{"version", "", "which release this is", NULL, 0, 0, {{0}}, command_version},

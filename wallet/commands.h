@@ -42,4 +42,7 @@ int command_validators(struct cli *cli);
 int command_miners(struct cli *cli);
 int command_version(struct cli *cli);
 
+/* commands_authority.c */
+int command_authority(struct cli *cli);
+
 #endif

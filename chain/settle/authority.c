@@ -45,7 +45,7 @@ static enum settle_code code_of(enum validators_verdict verdict)
 enum settle_code seats_make(
 	struct seats *out, const struct app_validator_update *validators, size_t count)
 {
-	struct validator_power members[VALIDATORS_MAX];
+	struct validator_power members[VALIDATORS_MAX] = {0};
 	struct validator_set set;
 	enum validators_verdict verdict;
 
@@ -123,7 +123,7 @@ static enum settle_code change_one(struct seats *seats, const Pb__ValidatorChang
 static enum settle_code engine_takes(const struct seats *before, const struct seats *after)
 {
 	struct app_validator_update updates[2 * VALIDATORS_MAX];
-	struct validator_power members[VALIDATORS_MAX], changes[2 * VALIDATORS_MAX];
+	struct validator_power members[VALIDATORS_MAX] = {0}, changes[2 * VALIDATORS_MAX];
 	struct validator_set set;
 	enum validators_verdict verdict;
 	size_t count = seats_diff(updates, before, after);

@@ -196,6 +196,9 @@ MUST_USE bool authority_load(struct settle *settle, uint8_t kind, struct bytes v
 
 /* ---- queries (query.c) ---- */
 
+/* Validators, rules version and open proposals (query_authority.c). */
+MUST_USE enum status authority_json(struct settle *settle, const struct store_snapshot *snapshot,
+	struct arena *arena, uint64_t outage_ms, struct buf *json);
 enum status settle_query(void *self, const struct app_query *query, struct app_answer *out);
 
 #endif

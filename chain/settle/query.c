@@ -464,6 +464,12 @@ static void answer_chain(struct asked *asked)
 	buf_append_text(asked->json, "}");
 }
 
+static void answer_authority(struct asked *asked)
+{
+	asked->status = authority_json(
+		asked->settle, asked->snapshot, &asked->arena, asked->outage_ms, asked->json);
+}
+
 /* A record as it is hashed: raw key in, raw value out. */
 static void answer_raw(struct asked *asked)
 {
@@ -493,6 +499,7 @@ static const struct {
 	{"/supply", answer_supply},
 	{"/params", put_params},
 	{"/chain", answer_chain},
+	{"/authority", answer_authority},
 	{"/store/settle/key", answer_raw},
 };
 

@@ -689,6 +689,28 @@ static void a_first_payment_of_the_treasury_has_the_usual_least(void **state)
 	votes(PROPOSER, kit_propose_spend(&kit, CLIENT, 1));
 }
 
+static void anybody_can_read_what_is_open(void **state)
+{
+	Pb__Action *raise = kit_propose_params(&kit);
+	uint32_t code;
+	const char *json;
+
+	raise->authority->proposal->params->base_fee = 777;
+	votes(PROPOSER, raise);
+	votes(RICH, raise);
+	votes(RICH, kit_propose_rules(&kit, 2, 99));
+	json = kit_ask(&kit, "/authority", bytes_view(NULL, 0), &code);
+	assert_int_equal(code, 0);
+	assert_non_null(strstr(json, "\"rules\":{\"version\":\"1\",\"release\":\"\"}"));
+	assert_non_null(strstr(json, "\"total_power\":\"40\""));
+	assert_non_null(strstr(json, "\"power\":\"20\",\"votes\":[{\"operator\":\"ait1"));
+	assert_non_null(strstr(json, "\"power\":\"10\",\"votes\":[{\"operator\":\"ait1"));
+	three_vote(raise);
+	three_vote(kit_propose_rules(&kit, 2, 98));
+	json = kit_ask(&kit, "/authority", bytes_view(NULL, 0), &code);
+	assert_non_null(strstr(json, "\"next_version\":\"2\",\"next_height\":\"98\""));
+}
+
 static void a_genesis_has_validators_the_engine_takes(void **state)
 {
 	struct seats seats;
@@ -740,6 +762,7 @@ int main(void)
 		WITH_FOUR(rules_rise_one_by_one_and_ahead),
 		WITH_FOUR(the_treasury_pays_by_authority_alone),
 		WITH_FOUR(a_first_payment_of_the_treasury_has_the_usual_least),
+		WITH_FOUR(anybody_can_read_what_is_open),
 		WITH_FOUR(a_genesis_has_validators_the_engine_takes),
 	};
 

@@ -86,8 +86,10 @@ const struct command command_table[] = {
 	{"receipts", "", "the last receipts on the chain", NULL, 0, 0, {{0}}, command_receipts},
 	{"validators", "", "who signs the blocks", NULL, 0, 0, {{0}}, command_validators},
 	{"authority", "[DEED ...]", "who decides, what is open; propose and vote as an operator",
-		"Without a deed: validators, rules version and open proposals. A proposal is in force "
-		"when more than two\nthirds of the validators' power sent the same one within seven "
+		"Without a deed: validators, rules version and open proposals. A proposal is in "
+		"force "
+		"when more than two\nthirds of the validators' power sent the same one within "
+		"seven "
 		"days; --key names the operator that votes.\n\n"
 		"  aitbc authority vote PROPOSAL            agree (its first digits do)\n"
 		"  aitbc authority add KEY POWER OPERATOR   a new validator and who operates it\n"

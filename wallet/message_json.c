@@ -11,8 +11,8 @@
 /* Where the schema says address, 20 bytes are one. */
 static bool names_account(const char *name)
 {
-	static const char *const names[] = {"to", "client", "coordinator", "operators", "treasury",
-		"account"};
+	static const char *const names[] = {
+		"to", "client", "coordinator", "operators", "treasury", "account"};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(names[i], name) == 0)

@@ -5,3 +5,5 @@ unit_test(node_net SOURCES unit/node_net_world.c LINKS node)
 # RocksDB isn't built with the thread sanitizer, which then can't see what orders its own accesses.
 set_tests_properties(node_apply PROPERTIES ENVIRONMENT
 	"TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/unit/tsan.supp")
+# They wait for the event loops of whole drivers and daemons.
+set_tests_properties(node_driver node_daemon PROPERTIES RUN_SERIAL ON)

@@ -307,6 +307,12 @@ static bool is_stopped(struct world *w, const void *what)
 	return w->stopped[0] != 0;
 }
 
+/* No block is under way: the next one has its reason still to come. */
+static bool is_between_blocks(struct world *w, const void *what)
+{
+	return replica_consensus(driver_replica(w->driver))->step == STEP_WAIT;
+}
+
 static bool all_are_answered(struct world *w, const void *what)
 {
 	return w->answered == *(const size_t *)what;
@@ -668,6 +674,7 @@ static void a_store_that_refuses_a_block_stops_the_node(void **state)
 	struct world *w = *state;
 	assert_int_equal(start(w), STATUS_OK);
 	reach(w, 1);
+	turn_until(w, is_between_blocks, NULL);
 	int64_t before = height(w);
 	store_mem_fail_writes(&w->store, STATUS_DISK_FULL);
 	struct sent *s = submit(w, 0);

@@ -59,6 +59,8 @@ void checks_fini(struct checks *c)
 
 void checks_signed(struct checks *c, uint32_t who, const struct fence_record *record)
 {
+	if (who == c->faulty_seat)
+		return;
 	for (size_t i = c->signature_count[who]; i > 0; i--) {
 		const struct signed_once *s = &c->signatures[who][i - 1];
 		if (s->height != record->height || s->round != record->round ||
@@ -294,6 +296,19 @@ static struct candidate *look_at_block(
 	return block;
 }
 
+/* Nobody honest is ever convicted. */
+static void look_at_evidence(struct checks *c, const struct candidate *block)
+{
+	const Pb__EvidenceList *list = block->block->evidence;
+	for (size_t i = 0; i < list->n_evidence; i++) {
+		const Pb__DuplicateVoteEvidence *proof = list->evidence[i]->duplicate_vote_evidence;
+		if ((uint32_t)proof->vote_a->validator_index != c->faulty_seat)
+			breach(c, "a block convicts validator %d, which is honest",
+				proof->vote_a->validator_index);
+		c->convictions++;
+	}
+}
+
 /* The first node that has this height sets what the others must agree with. */
 static void first_at(struct checks *c, struct store *store, const struct chain_head *head)
 {
@@ -311,6 +326,8 @@ static void first_at(struct checks *c, struct store *store, const struct chain_h
 		c->txs[c->tx_count++] =
 			(struct tx_seen){block->tx_hashes[i], head->height, (uint32_t)i};
 	}
+	if (block)
+		look_at_evidence(c, block);
 	candidate_free(block);
 	audit(c, store, head->height);
 	agree(c, h, head->height);

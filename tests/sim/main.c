@@ -22,8 +22,7 @@ struct outcome {
 	char fault[256];
 	struct hash32 hash;
 	int64_t height;
-	uint64_t crashes, happened, txs, paid, ended;
-	uint64_t deeds;
+	uint64_t crashes, happened, txs, paid, ended, convictions;
 };
 
 static uint64_t seed_running;
@@ -50,7 +49,7 @@ static void run(struct outcome *out, const struct sim_options *options)
 	out->txs = w->checks.tx_count;
 	out->paid = w->checks.jobs_paid;
 	out->ended = w->checks.jobs_ended;
-	out->deeds = w->nodes[0].deeds;
+	out->convictions = w->checks.convictions;
 	world_fini(w);
 	free(w);
 }
@@ -59,6 +58,8 @@ static void print_replay(const struct plan *p, const struct sim_options *o)
 {
 	printf("        replay: %s --nodes %u --seed %llu", p->program, o->nodes,
 		(unsigned long long)o->seed);
+	if (o->twins)
+		printf(" --twins");
 	if (o->crashes)
 		printf(" --crashes");
 	if (o->loss)
@@ -121,16 +122,19 @@ static int many_seeds(const struct plan *p)
 		sum.paid += out.paid;
 		sum.ended += out.ended;
 		sum.crashes += out.crashes;
+		sum.convictions += out.convictions;
 	}
 	if (status == 0)
 		printf("ok: %llu seeds of %u nodes%s%s%s: %lld blocks, %llu transactions, %llu "
 		       "jobs "
-		       "ended, %llu paid, %llu crashes, nothing lost, forked or signed twice\n",
+		       "ended, %llu paid, %llu crashes, %llu convictions, nothing lost, forked or "
+		       "signed twice by the honest\n",
 			(unsigned long long)(p->to - p->from + 1), o.nodes,
 			o.crashes ? ", crashing" : "", o.loss ? ", losing messages" : "",
 			p->twice ? ", each twice with the same trace" : "", (long long)sum.height,
 			(unsigned long long)sum.txs, (unsigned long long)sum.ended,
-			(unsigned long long)sum.paid, (unsigned long long)sum.crashes);
+			(unsigned long long)sum.paid, (unsigned long long)sum.crashes,
+			(unsigned long long)sum.convictions);
 	return status;
 }
 
@@ -182,7 +186,7 @@ static int crash_everywhere(const struct plan *p)
 static void usage(void)
 {
 	printf("usage: sim [--nodes N] (--seed S [--trace] | --seeds FROM..TO [--twice])\n"
-	       "           [--crashes] [--loss PER-MILLE] [--fault-ms MS] [--blocks N]\n"
+	       "           [--twins] [--crashes] [--loss PER-MILLE] [--fault-ms MS] [--blocks N]\n"
 	       "           [--crash-at DEED [--power] [--torn]] [--crash-everywhere DEEDS]\n"
 	       "           [--plant fence|hash|barrier|store]   must be seen within the seeds\n");
 }
@@ -204,7 +208,7 @@ static bool take_flag(struct plan *p, const char *name)
 		const char *name;
 		bool *flag;
 	} flags[] = {{"--trace", &o->trace}, {"--crashes", &o->crashes}, {"--torn", &o->crash_torn},
-		{"--twice", &p->twice}};
+		{"--twice", &p->twice}, {"--twins", &o->twins}};
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		if (strcmp(name, flags[i].name) == 0) {
 			*flags[i].flag = true;
@@ -236,7 +240,7 @@ static bool take_value(struct plan *p, const char *name, const char *text)
 		return false;
 	if (strcmp(name, "--nodes") == 0) {
 		o->nodes = (uint32_t)value;
-		return value >= 1 && value <= SIM_NODES_MAX;
+		return value >= 1 && value < SIM_NODES_MAX;
 	}
 	if (strcmp(name, "--seed") == 0)
 		p->from = p->to = o->seed = value;

@@ -63,6 +63,8 @@ void net_link(struct net *net, uint32_t a, uint32_t b)
 	struct world *w = net->world;
 	if (net->linked[a][b] || !node_of(net, a)->up || !node_of(net, b)->up)
 		return;
+	if (node_of(net, a)->seat == node_of(net, b)->seat)
+		return; /* twins don't speak to each other */
 	if (net->cut_until_us[a][b] > w->now_us) {
 		plan_link(net, a, b);
 		return;
@@ -98,7 +100,7 @@ void net_unlinked(struct net *net, uint32_t a, uint32_t b)
 
 void net_started(struct net *net, uint32_t node)
 {
-	for (uint32_t other = 0; other < net->world->options.nodes; other++) {
+	for (uint32_t other = 0; other < net->world->node_count; other++) {
 		if (other != node)
 			plan_link(net, node, other);
 	}
@@ -106,7 +108,7 @@ void net_started(struct net *net, uint32_t node)
 
 void net_crashed(struct net *net, uint32_t node)
 {
-	for (uint32_t other = 0; other < net->world->options.nodes; other++) {
+	for (uint32_t other = 0; other < net->world->node_count; other++) {
 		if (other != node)
 			unlink_pair(net, node, other);
 		net->told[node][other] = false;
@@ -123,7 +125,7 @@ void net_cut(struct net *net, uint32_t a, uint32_t b, uint64_t us)
 void net_heal(struct net *net)
 {
 	memset(net->cut_until_us, 0, sizeof net->cut_until_us);
-	for (uint32_t a = 0; a < net->world->options.nodes; a++) {
+	for (uint32_t a = 0; a < net->world->node_count; a++) {
 		for (uint32_t b = 0; b < a; b++)
 			plan_link(net, a, b);
 	}
@@ -154,7 +156,7 @@ void net_weather(struct net *net)
 	struct world *w = net->world;
 	for (int kind = 0; kind < MESSAGE_KINDS; kind++) {
 		uint64_t dice = random_below(&w->dice, 100);
-		for (uint32_t to = 0; to < w->options.nodes; to++) {
+		for (uint32_t to = 0; to < w->node_count; to++) {
 			unsigned *loss = &net->loss[kind][to];
 			*loss = w->options.loss;
 			if (dice < 15)
@@ -195,11 +197,11 @@ static void send_one(struct net *net, uint32_t from, uint32_t to, struct bytes r
 void net_send(struct net *net, uint32_t from, uint32_t to, struct bytes raw)
 {
 	if (to != REPLICA_EVERYONE) {
-		CHECK(to < net->world->options.nodes);
+		CHECK(to < net->world->node_count);
 		send_one(net, from, to, raw);
 		return;
 	}
-	for (uint32_t each = 0; each < net->world->options.nodes; each++)
+	for (uint32_t each = 0; each < net->world->node_count; each++)
 		send_one(net, from, each, raw);
 }
 

@@ -7,7 +7,7 @@
 
 #include "tests/sim/node.h"
 
-enum { SIM_NODES_MAX = 7 };
+enum { SIM_NODES_MAX = 8 };
 
 struct message {
 	uint8_t *data;

@@ -49,12 +49,13 @@ static void plant_in_store(struct sim_node *n)
 
 /* ---- birth and death ---- */
 
-void node_init(struct sim_node *n, struct world *world, uint32_t index)
+void node_init(struct sim_node *n, struct world *world, uint32_t index, uint32_t seat)
 {
 	memset(n, 0, sizeof *n);
 	n->world = world;
 	n->index = index;
-	n->secret = world->people.validators[index];
+	n->seat = seat;
+	n->secret = world->people.validators[seat];
 	n->key = validator_key_of(&n->secret);
 	n->skew_ms = (int64_t)random_below(&world->dice, 200) - 100;
 	n->crash_at = UINT64_MAX;
@@ -256,7 +257,7 @@ static void do_sign(struct sim_node *n, const struct replica_effect *e)
 		return;
 	if (!answer.u.sign.refused) {
 		validator_sign(&answer.u.sign.signature, &n->secret, e->bytes);
-		checks_signed(&n->world->checks, n->index, &record);
+		checks_signed(&n->world->checks, n->seat, &record);
 	}
 	answer_signature(n, &answer);
 }

@@ -33,7 +33,8 @@ struct sim_submission {
 
 struct sim_node {
 	struct world *world;
-	uint32_t index; /* place in the validator set */
+	uint32_t index;
+	uint32_t seat; /* in the validator set; twins share one */
 	bool up;
 	uint64_t life; /* counts its starts; what was due in an earlier life is void */
 	struct validator_secret secret;
@@ -69,7 +70,7 @@ struct sim_node {
 	bool crash_torn;
 };
 
-void node_init(struct sim_node *n, struct world *world, uint32_t index);
+void node_init(struct sim_node *n, struct world *world, uint32_t index, uint32_t seat);
 void node_fini(struct sim_node *n);
 
 /* Opens what is on its disk and takes up its work, as the daemon does. */

@@ -294,7 +294,7 @@ static void send(struct act *a, Pb__Action *action, uint64_t sequence)
 	CHECK(buf_ok(&raw));
 	if (random_chance(dice, 30)) /* somebody touched it on the way */
 		raw.data[random_below(dice, raw.len)] ^= 1;
-	for (uint32_t i = 0; i < a->world->options.nodes; i++) {
+	for (uint32_t i = 0; i < a->world->node_count; i++) {
 		struct sim_node *n = &a->world->nodes[i];
 		/* Here and there, now and then twice; the others hear of it by gossip. */
 		if (n->up && (n == a->node || random_chance(dice, 300)))

@@ -160,7 +160,7 @@ static void plan_crash(struct world *w, struct sim_node *n)
 /* Two nodes no longer hear each other, or one hears nobody. */
 static void cut_something(struct world *w)
 {
-	uint32_t n = w->options.nodes, a = (uint32_t)random_below(&w->dice, n);
+	uint32_t n = w->node_count, a = (uint32_t)random_below(&w->dice, n);
 	uint64_t us = random_below(&w->dice, 1500 * 1000);
 	if (random_chance(&w->dice, 500)) {
 		net_cut(&w->net, a, (a + 1 + (uint32_t)random_below(&w->dice, n - 1)) % n, us);
@@ -177,17 +177,17 @@ static void chaos(struct world *w)
 	if (w->healing)
 		return;
 	uint32_t up = 0;
-	for (uint32_t i = 0; i < w->options.nodes; i++)
+	for (uint32_t i = 0; i < w->node_count; i++)
 		up += w->nodes[i].up && w->nodes[i].crash_at == UINT64_MAX;
-	if (w->options.nodes > 1 && random_chance(&w->dice, 50)) {
-		for (uint32_t i = 0; i < w->options.nodes; i++) { /* the whole site */
+	if (w->node_count > 1 && random_chance(&w->dice, 50)) {
+		for (uint32_t i = 0; i < w->node_count; i++) { /* the whole site */
 			if (w->nodes[i].up)
 				node_crash(&w->nodes[i], CRASH_POWER, true);
 		}
-	} else if (w->options.nodes > 1 && random_chance(&w->dice, 200)) {
+	} else if (w->node_count > 1 && random_chance(&w->dice, 200)) {
 		cut_something(w);
-	} else if (up == w->options.nodes) {
-		plan_crash(w, &w->nodes[random_below(&w->dice, w->options.nodes)]);
+	} else if (up == w->node_count) {
+		plan_crash(w, &w->nodes[random_below(&w->dice, w->node_count)]);
 	}
 	world_at(w, random_below(&w->dice, 400 * 1000), EVENT_CHAOS, NULL, 0);
 }
@@ -196,7 +196,7 @@ static void heal(struct world *w)
 {
 	w->healing = true;
 	world_note(w, NULL, "no more faults", bytes_view(NULL, 0));
-	for (uint32_t i = 0; i < w->options.nodes; i++) {
+	for (uint32_t i = 0; i < w->node_count; i++) {
 		if (w->nodes[i].crash_at != w->options.crash_at)
 			w->nodes[i].crash_at = UINT64_MAX;
 	}
@@ -219,8 +219,10 @@ void world_init(struct world *w, const struct sim_options *options)
 	net_init(&w->net, w);
 	w->apply_us_max = 10 + random_below(&w->dice, 8000);
 	w->sign_us_max = random_chance(&w->dice, 500) ? 0 : 1 + random_below(&w->dice, 3000);
-	for (uint32_t i = 0; i < options->nodes; i++)
-		node_init(&w->nodes[i], w, i);
+	w->node_count = options->nodes + (options->twins ? 1 : 0);
+	w->checks.faulty_seat = options->twins ? options->nodes - 1 : UINT32_MAX;
+	for (uint32_t i = 0; i < w->node_count; i++)
+		node_init(&w->nodes[i], w, i, i < options->nodes ? i : options->nodes - 1);
 	w->nodes[0].crash_at = options->crash_at;
 	w->nodes[0].crash_kind = options->crash_kind;
 	w->nodes[0].crash_torn = options->crash_torn;
@@ -228,7 +230,7 @@ void world_init(struct world *w, const struct sim_options *options)
 
 void world_fini(struct world *w)
 {
-	for (uint32_t i = 0; i < w->options.nodes; i++) {
+	for (uint32_t i = 0; i < w->node_count; i++) {
 		node_fini(&w->nodes[i]);
 	}
 	net_fini(&w->net);
@@ -240,7 +242,7 @@ void world_fini(struct world *w)
 struct sim_node *world_best(struct world *w)
 {
 	struct sim_node *best = NULL;
-	for (uint32_t i = 0; i < w->options.nodes; i++) {
+	for (uint32_t i = 0; i < w->node_count; i++) {
 		struct sim_node *n = &w->nodes[i];
 		if (n->up && (!best || n->told > best->told))
 			best = n;
@@ -297,8 +299,10 @@ static bool reached(const struct world *w)
 {
 	if (!w->healing)
 		return false;
-	for (uint32_t i = 0; i < w->options.nodes; i++) {
-		if (!w->nodes[i].up || w->nodes[i].told < w->target)
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		const struct sim_node *n = &w->nodes[i];
+		bool faulty = n->seat == w->checks.faulty_seat;
+		if (!faulty && (!n->up || n->told < w->target))
 			return false;
 	}
 	return true;
@@ -318,7 +322,7 @@ static void check_bounds(struct world *w, const struct sim_node *n)
 
 bool world_run(struct world *w)
 {
-	for (uint32_t i = 0; i < w->options.nodes; i++)
+	for (uint32_t i = 0; i < w->node_count; i++)
 		start(w, &w->nodes[i]);
 	world_at(w, 1000, EVENT_WORK, NULL, 0);
 	if (w->options.crashes)
@@ -341,7 +345,7 @@ bool world_run(struct world *w)
 			world_fail(w, "too many events in %llu ms",
 				(unsigned long long)(w->now_us / 1000));
 	}
-	for (uint32_t i = 0; i < w->options.nodes && !w->fault[0]; i++) {
+	for (uint32_t i = 0; i < w->node_count && !w->fault[0]; i++) {
 		checks_store(&w->checks, i, &w->nodes[i].store, w->nodes[i].told, true);
 		if (w->checks.fault[0])
 			world_fail(w, "%s", w->checks.fault);

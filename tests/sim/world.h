@@ -13,6 +13,7 @@
 struct sim_options {
 	uint64_t seed;
 	uint32_t nodes;
+	bool twins;    /* the last validator runs twice, with one key and two fences */
 	bool trace;    /* one line a transition on stdout */
 	bool crashes;  /* one node at a time, now and then all */
 	unsigned loss; /* messages lost, per mille, while there are faults */
@@ -60,6 +61,7 @@ struct world {
 	struct people people;
 	struct checks checks;
 	struct work work;
+	uint32_t node_count; /* validators, and the twin */
 	struct sim_node nodes[SIM_NODES_MAX];
 	struct net net;
 	uint64_t apply_us_max;

@@ -146,8 +146,11 @@ static enum status keep_last_commit(struct consensus *c, int64_t next_height)
 	struct vote votes[VALIDATORS_MAX];
 	size_t count = 0;
 	for (uint32_t i = 0; i < c->validators.count; i++) {
-		if (r->precommits.slots[i].present)
-			votes[count++] = r->precommits.slots[i].vote;
+		const struct vote *vote = tally_vote_for(&r->precommits, i, &c->decided_block);
+		if (!vote && r->precommits.slots[i].present)
+			vote = &r->precommits.slots[i].vote;
+		if (vote)
+			votes[count++] = *vote;
 	}
 	return consensus_restore_last_commit(c, &c->validators, votes, count);
 }

@@ -27,22 +27,59 @@ bool power_is_third(int64_t power, int64_t total)
 	return power * 3 > total;
 }
 
+static bool is_for(const struct vote *vote, const struct block_id *block)
+{
+	/* Time and signature are not compared: a validator that signs the same choice twice with
+	 * another clock has harmed nobody, and CometBFT does not call it evidence either. */
+	return block_id_equal(&vote->block_id, block);
+}
+
+const struct vote *tally_vote_for(
+	const struct tally *t, uint32_t index, const struct block_id *block)
+{
+	const struct tally_slot *slot = &t->slots[index];
+	if (slot->present && is_for(&slot->vote, block))
+		return &slot->vote;
+	if (slot->has_other && is_for(&slot->other, block))
+		return &slot->other;
+	return NULL;
+}
+
 static int64_t power_for(const struct tally *t, const struct block_id *block)
 {
 	int64_t power = 0;
 	for (uint32_t i = 0; i < t->validators->count; i++) {
-		const struct tally_slot *slot = &t->slots[i];
-		if (slot->present && block_id_equal(&slot->vote.block_id, block))
+		if (tally_vote_for(t, i, block))
 			power += t->validators->v[i].power;
 	}
 	return power;
 }
 
-static bool same_vote(const struct vote *a, const struct vote *b)
+/* The choice that just grew is the only one that can have become a quorum. */
+static void note_quorum(struct tally *t, const struct block_id *block)
 {
-	/* Time and signature are not compared: a validator that signs the same choice twice with
-	 * another clock has harmed nobody, and CometBFT does not call it evidence either. */
-	return block_id_equal(&a->block_id, &b->block_id);
+	if (!t->has_quorum && power_is_quorum(power_for(t, block), t->validators->total_power)) {
+		t->has_quorum = true;
+		t->quorum_block = *block;
+	}
+}
+
+/* There is room for one vote of those that contradict the first. If a quorum stands anywhere with
+ * one of them, most of the honest power that voted for a block stands behind that one; so it wins
+ * in the end, however many the validator makes. */
+static void keep_other(struct tally *t, struct tally_slot *slot, const struct vote *vote)
+{
+	if (slot->has_other) {
+		if (tally_has_quorum_for(t, &slot->other.block_id))
+			return;
+		int64_t others =
+			power_for(t, &slot->other.block_id) - t->validators->v[vote->index].power;
+		if (power_for(t, &vote->block_id) <= others)
+			return;
+	}
+	slot->has_other = true;
+	slot->other = *vote;
+	note_quorum(t, &vote->block_id);
 }
 
 enum tally_answer tally_add(struct tally *t, const struct vote *vote, struct vote *earlier)
@@ -51,24 +88,20 @@ enum tally_answer tally_add(struct tally *t, const struct vote *vote, struct vot
 		return TALLY_NOT_OURS;
 	if (vote->index >= t->validators->count)
 		return TALLY_NOT_OURS;
+	if (tally_vote_for(t, vote->index, &vote->block_id))
+		return TALLY_KNOWN;
 	struct tally_slot *slot = &t->slots[vote->index];
 	if (slot->present) {
-		if (same_vote(&slot->vote, vote))
-			return TALLY_KNOWN;
 		if (earlier)
 			*earlier = slot->vote;
+		keep_other(t, slot, vote);
 		return TALLY_CONFLICT;
 	}
 	slot->present = true;
 	slot->vote = *vote;
 	t->power_any += t->validators->v[vote->index].power;
 	CHECK(t->power_any <= t->validators->total_power);
-	/* The choice that just grew is the only one that can have become a quorum. */
-	if (!t->has_quorum &&
-		power_is_quorum(power_for(t, &vote->block_id), t->validators->total_power)) {
-		t->has_quorum = true;
-		t->quorum_block = vote->block_id;
-	}
+	note_quorum(t, &vote->block_id);
 	return TALLY_COUNTED;
 }
 

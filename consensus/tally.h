@@ -1,4 +1,6 @@
-/* tally: counts the votes of one (height, round, step), one vote a validator.
+/* tally: counts the votes of one (height, round, step). A validator has one vote; of one who gives
+ * two, each counts for its own block: others may have seen a quorum with either, and must be able
+ * to show it [arXiv 1807.04938 counts messages]. Safe while less than a third do so.
  * Owns nothing: the caller gives the struct and one slot a validator, and the voting powers stay
  * his. Called by core for every vote; by replica to make a commit of what was counted. Never checks
  * signatures: only a verified vote enters. Cannot fail; a second, different vote of one validator
@@ -13,7 +15,9 @@
 /* Room for one validator's vote; vote.signature and time are kept for the commit. */
 struct tally_slot {
 	bool present;
-	struct vote vote;
+	struct vote vote; /* the first that came */
+	bool has_other;
+	struct vote other; /* of those that contradict it, the one with the most power behind it */
 };
 
 struct tally {
@@ -22,7 +26,7 @@ struct tally {
 	enum vote_type type;
 	int64_t height;
 	int32_t round;
-	int64_t power_any;            /* of all votes counted, nil ones too */
+	int64_t power_any;            /* of all who voted, for nil too */
 	bool has_quorum;              /* more than 2/3 for one block id or for nil */
 	struct block_id quorum_block; /* nil when the quorum is for nil */
 };
@@ -34,8 +38,8 @@ void tally_init(struct tally *t, const struct validator_set *validators, struct 
 enum tally_answer {
 	TALLY_COUNTED,  /* new */
 	TALLY_KNOWN,    /* the same vote again */
-	TALLY_CONFLICT, /* the validator voted otherwise before: *earlier is that vote; not counted
-			 */
+	TALLY_CONFLICT, /* the validator voted otherwise before: *earlier is that vote. Counted for
+			   its block, unless another such vote has more power behind it */
 	TALLY_NOT_OURS  /* other height, round or step, or no such validator */
 };
 
@@ -53,5 +57,8 @@ bool tally_has_any_quorum(const struct tally *t);
 bool tally_has_quorum_for(const struct tally *t, const struct block_id *block);
 /* More than 2/3 voted for one real block: *block is it. */
 bool tally_decides(const struct tally *t, struct block_id *block);
+/* This validator's vote for this block id; NULL: there is none. */
+const struct vote *tally_vote_for(
+	const struct tally *t, uint32_t index, const struct block_id *block);
 
 #endif

@@ -217,16 +217,17 @@ Pb__Commit *engine_commit(
 		pb__commit_sig__init(sig);
 		pb__timestamp__init(&m->times[i]);
 		sig->timestamp = &m->times[i];
-		m->votes[i] = tally->slots[i].vote;
-		const struct vote *v = &m->votes[i];
-		bool nil = tally->slots[i].present && block_id_is_nil(&v->block_id);
-		bool for_block = tally->slots[i].present && block_id_equal(&v->block_id, block);
+		static const struct block_id nil_block;
+		const struct vote *nil = tally_vote_for(tally, i, &nil_block);
+		const struct vote *for_block = tally_vote_for(tally, i, block);
 		if (!nil && !for_block) {
 			sig->block_id_flag = COMMIT_FLAG_ABSENT;
 			timestamp_message_init(sig->timestamp, timestamp_go_zero());
 			continue;
 		}
-		sig->block_id_flag = nil ? COMMIT_FLAG_NIL : COMMIT_FLAG_COMMIT;
+		m->votes[i] = for_block ? *for_block : *nil;
+		const struct vote *v = &m->votes[i];
+		sig->block_id_flag = for_block ? COMMIT_FLAG_COMMIT : COMMIT_FLAG_NIL;
 		sig->validator_address = wire_borrow(v->address.b, sizeof v->address.b);
 		timestamp_message_init(sig->timestamp, v->time);
 		sig->signature = wire_borrow(v->signature.b, sizeof v->signature.b);

@@ -40,6 +40,17 @@ static ProtobufCBinaryData bits_of_tally(uint8_t *bits, const struct tally *tall
 	return wire_borrow(bits, (tally->validators->count + 7) / 8);
 }
 
+/* Who has voted for this very block: a proof of lock is made of no other votes. */
+static ProtobufCBinaryData bits_of_block(
+	uint8_t *bits, const struct tally *tally, const struct block_id *block)
+{
+	for (uint32_t i = 0; i < tally->validators->count; i++) {
+		if (tally_vote_for(tally, i, block))
+			bit_set(bits, i);
+	}
+	return wire_borrow(bits, (tally->validators->count + 7) / 8);
+}
+
 /* ---- saying where we stand ---- */
 
 static const struct round_state *round_of(const struct replica *r, int32_t round)
@@ -84,7 +95,8 @@ void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *o
 	const struct round_state *pol =
 		round && round->has_proposal ? round_of(r, round->proposal.pol_round) : NULL;
 	if (pol)
-		status.pol_prevotes = bits_of_tally(pol_bits, &pol->prevotes);
+		status.pol_prevotes =
+			bits_of_block(pol_bits, &pol->prevotes, &round->proposal.block_id);
 	const struct part_set *parts =
 		round && round->has_proposal ? parts_of(r, &round->proposal.block_id) : NULL;
 	for (uint32_t i = 0; parts && i < parts->total; i++) {
@@ -119,6 +131,20 @@ static void repair_votes(struct repair *p, const struct tally *tally, ProtobufCB
 	}
 }
 
+static void repair_pol(struct repair *p, const struct proposal *proposal, ProtobufCBinaryData has)
+{
+	const struct round_state *pol = round_of(p->r, proposal->pol_round);
+	if (!pol)
+		return;
+	for (uint32_t i = 0; i < pol->prevotes.validators->count && p->left > 0; i++) {
+		const struct vote *vote = tally_vote_for(&pol->prevotes, i, &proposal->block_id);
+		if (!vote || bit_of(has, i))
+			continue;
+		say_vote(p->r, p->peer, vote, p->out);
+		p->left--;
+	}
+}
+
 static void repair_round(struct repair *p, int32_t number, ProtobufCBinaryData prevotes,
 	ProtobufCBinaryData precommits)
 {
@@ -141,9 +167,7 @@ static void repair_block(struct repair *p, int32_t number, bool has_proposal,
 		p->left--;
 	}
 	/* Without the proof of lock its block can't be prevoted. */
-	const struct round_state *pol = round_of(p->r, proposal->pol_round);
-	if (pol)
-		repair_votes(p, &pol->prevotes, has_pol);
+	repair_pol(p, proposal, has_pol);
 	const struct candidate *c = replica_candidate(p->r, &proposal->block_id);
 	for (uint32_t i = 0; c && i < c->parts.total && p->left > 0; i++) {
 		if (bit_of(has, i))

@@ -43,7 +43,7 @@ core=consensus/core.c
 mutant "half is a quorum" consensus/tally.c 's/return power \* 3 > total \* 2;/return power * 2 >= total;/' \
 	--nodes 4 --seeds 1..20
 mutant "a lock binds nobody" $core 's/(same_lock || unlocked);/(same_lock || unlocked || true);/' \
-	--nodes 4 --crashes --loss 100 --seeds 1..800
+	--nodes 4 --twins --crashes --loss 100 --seeds 1..800
 mutant "nobody locks" $core 's/c->locked_round = c->round;/c->locked_round = -1;/' \
 	--nodes 4 --crashes --loss 100 --seeds 1..800
 mutant "a valid block is not remembered" $core 's/c->valid_round = c->round;/;/' \
@@ -54,6 +54,8 @@ mutant "a round without agreement never ends" $core 's/ask_timer(c, out, STEP_PR
 	--nodes 4 --crashes --loss 100 --seeds 1..100
 mutant "a restart says nothing" $core 's/^\tresume_vote(c, out, VOTE_PRE.*//; s/^\tresume_proposal(c, out);//' \
 	--nodes 1 --crashes --seeds 1..100
+mutant "a liar's second vote is ignored" consensus/tally.c 's/^\t\tkeep_other(t, slot, vote);//' \
+	--nodes 4 --twins --seeds 1..50
 mutant "the fence refuses nothing" consensus/fence.c 's/return FENCE_REFUSE;/return FENCE_SIGN;/' \
 	--nodes 1 --crashes --seeds 1..50
 mutant "the log is not replayed" replica/replica.c 's/if (record.height != r->core.height)/if (true)/' \

@@ -19,6 +19,9 @@ sim_test(four_validators_crashing --nodes 4 --crashes --seeds 1..25)
 sim_test(four_validators_crashing_and_losing_messages --nodes 4 --crashes --loss 100 --seeds 1..25)
 sim_test(two_validators_crashing_and_losing_messages --nodes 2 --crashes --loss 100 --seeds 1..10)
 sim_test(three_validators_crashing --nodes 3 --crashes --seeds 1..15)
+sim_test(a_validator_and_its_twin --nodes 4 --twins --seeds 1..10)
+sim_test(a_validator_and_its_twin_crashing_and_losing_messages
+	--nodes 4 --twins --crashes --loss 100 --seeds 1..20)
 sim_test(one_validator_crashing_at_every_deed
 	--nodes 1 --fault-ms 100 --blocks 3 --crash-everywhere 250)
 sim_test(four_validators_one_crashing_at_every_deed
@@ -39,6 +42,8 @@ sim_test_full(one_validator_crashing_often --nodes 1 --crashes --seeds 1000..199
 sim_test_full(four_validators_crashing_often --nodes 4 --crashes --seeds 1000..1999)
 sim_test_full(four_validators_losing_messages_often
 	--nodes 4 --crashes --loss 200 --seeds 2000..2999)
+sim_test_full(twins_often --nodes 4 --twins --crashes --loss 100 --seeds 4000..4999)
+sim_test_full(twins_of_seven_often --nodes 7 --twins --loss 50 --seeds 5000..5199)
 sim_test_full(seven_validators_crashing_often --nodes 7 --crashes --loss 50 --seeds 3000..3199)
 
 add_test(NAME sim_sees_bugs_put_into_the_production_code

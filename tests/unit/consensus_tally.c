@@ -228,7 +228,7 @@ static void same_choice_at_another_time_is_no_evidence(void **state)
 	assert_int_equal(t.slots[0].vote.time.seconds, 0);
 }
 
-static void two_different_votes_are_evidence_and_count_as_the_first(void **state)
+static void two_different_votes_are_evidence_and_one_voice(void **state)
 {
 	static const enum choice choices[] = {FOR_NIL, FOR_A, FOR_B};
 	static struct table t;
@@ -243,9 +243,65 @@ static void two_different_votes_are_evidence_and_count_as_the_first(void **state
 			assert_int_equal(tally_add(&t.tally, &first, &earlier), TALLY_COUNTED);
 			assert_int_equal(tally_add(&t.tally, &second, &earlier), TALLY_CONFLICT);
 			assert_true(block_id_equal(&earlier.block_id, &first.block_id));
-			assert_int_equal(tally_add(&t.tally, &second, NULL), TALLY_CONFLICT);
+			assert_int_equal(tally_add(&t.tally, &second, NULL), TALLY_KNOWN);
+			assert_int_equal(tally_add(&t.tally, &first, NULL), TALLY_KNOWN);
 			assert_int_equal(t.tally.power_any, 1);
 			assert_true(block_id_equal(&t.slots[2].vote.block_id, &first.block_id));
+		}
+	}
+}
+
+static void each_of_two_votes_counts_for_its_own_block(void **state)
+{
+	/* Two honest ones for A; the liar told them A and us B first. */
+	static struct table t;
+	struct block_id a = block_of(FOR_A), b = block_of(FOR_B);
+	seat_equals(&t, 4);
+	add(&t, 3, FOR_B);
+	add(&t, 0, FOR_A);
+	add(&t, 1, FOR_A);
+	assert_false(tally_has_quorum_for(&t.tally, &a));
+	assert_int_equal(add(&t, 3, FOR_A), TALLY_CONFLICT);
+	assert_true(tally_has_quorum_for(&t.tally, &a));
+	assert_false(tally_has_quorum_for(&t.tally, &b));
+	assert_int_equal(t.tally.power_any, 3);
+	assert_non_null(tally_vote_for(&t.tally, 3, &a));
+	assert_non_null(tally_vote_for(&t.tally, 3, &b));
+	assert_null(tally_vote_for(&t.tally, 2, &a));
+}
+
+/* A block of its own for each number. */
+static struct vote lie(uint32_t index, uint8_t number)
+{
+	struct vote vote = vote_of(index, FOR_B);
+	vote.block_id.hash.b[0] = number;
+	return vote;
+}
+
+static void however_many_votes_a_liar_makes_the_one_that_matters_wins(void **state)
+{
+	/* Of every order in which two honest votes, the liar's fitting one and its many others
+	 * come: once all have come, and the fitting one again, there is a quorum. */
+	enum { LIES = 20 };
+	struct block_id a = block_of(FOR_A);
+	static struct table t;
+	for (unsigned fitting = 0; fitting <= LIES; fitting++) {
+		for (unsigned honest = 0; honest <= LIES; honest++) {
+			seat_equals(&t, 4);
+			for (unsigned i = 0; i <= LIES; i++) {
+				if (i == honest) {
+					add(&t, 0, FOR_A);
+					add(&t, 1, FOR_A);
+				}
+				struct vote vote =
+					i == fitting ? vote_of(3, FOR_A) : lie(3, (uint8_t)i);
+				tally_add(&t.tally, &vote, NULL);
+			}
+			add(&t, 3, FOR_A);
+			assert_true(tally_has_quorum_for(&t.tally, &a));
+			struct vote late = lie(3, 99);
+			tally_add(&t.tally, &late, NULL);
+			assert_non_null(tally_vote_for(&t.tally, 3, &a)); /* for the commit */
 		}
 	}
 }
@@ -337,7 +393,9 @@ int main(void)
 		cmocka_unit_test(order_of_votes_does_not_matter),
 		cmocka_unit_test(same_vote_again_counts_once),
 		cmocka_unit_test(same_choice_at_another_time_is_no_evidence),
-		cmocka_unit_test(two_different_votes_are_evidence_and_count_as_the_first),
+		cmocka_unit_test(two_different_votes_are_evidence_and_one_voice),
+		cmocka_unit_test(each_of_two_votes_counts_for_its_own_block),
+		cmocka_unit_test(however_many_votes_a_liar_makes_the_one_that_matters_wins),
 		cmocka_unit_test(blocks_that_differ_in_one_field_of_their_id_are_different),
 		cmocka_unit_test(later_votes_never_take_a_quorum_away),
 		cmocka_unit_test(vote_of_another_height_round_step_or_validator_is_not_counted),

@@ -68,7 +68,7 @@ mutant "who is behind asks for nothing" replica/gossip.c 's/if (!asked \&\& !bus
 	--nodes 4 --crashes --seeds 1..50
 mutant "lost votes are not repaired" replica/gossip.c 's/say_vote(p->r, p->peer, \&tally->slots\[i\].vote, p->out);//' \
 	--nodes 4 --crashes --loss 200 --seeds 1..100
-mutant "a lost proof of lock is not repaired" replica/gossip.c 's/repair_votes(p, \&pol->prevotes, has_pol);//' \
+mutant "a lost proof of lock is not repaired" replica/gossip.c 's/repair_pol(p, proposal, has_pol);/;/' \
 	--nodes 4 --crashes --loss 300 --seeds 1..400
 mutant "a payment is made twice" chain/settle/jobs.c 's/^\tmoney_credit(run->state, to, uaitbc);/&&/' \
 	--nodes 1 --seeds 1..20

@@ -59,7 +59,7 @@ void checks_fini(struct checks *c)
 
 void checks_signed(struct checks *c, uint32_t who, const struct fence_record *record)
 {
-	if (who == c->faulty_seat)
+	if (c->faulty[who])
 		return;
 	for (size_t i = c->signature_count[who]; i > 0; i--) {
 		const struct signed_once *s = &c->signatures[who][i - 1];
@@ -302,7 +302,8 @@ static void look_at_evidence(struct checks *c, const struct candidate *block)
 	const Pb__EvidenceList *list = block->block->evidence;
 	for (size_t i = 0; i < list->n_evidence; i++) {
 		const Pb__DuplicateVoteEvidence *proof = list->evidence[i]->duplicate_vote_evidence;
-		if ((uint32_t)proof->vote_a->validator_index != c->faulty_seat)
+		uint32_t who = (uint32_t)proof->vote_a->validator_index;
+		if (who >= c->validators.count || !c->faulty[who])
 			breach(c, "a block convicts validator %d, which is honest",
 				proof->vote_a->validator_index);
 		c->convictions++;

@@ -63,9 +63,9 @@ struct checks {
 	struct tx_seen *txs; /* in order of height */
 	size_t tx_count, tx_cap;
 	size_t jobs_paid, jobs_ended;
-	uint32_t faulty_seat; /* may sign what it likes; UINT32_MAX: nobody may */
-	size_t convictions;   /* proofs of double signing in blocks */
-	char fault[256];      /* "": all is well */
+	bool faulty[VALIDATORS_MAX]; /* by seat: may sign and say what it likes */
+	size_t convictions;          /* proofs of double signing in blocks */
+	char fault[256];             /* "": all is well */
 };
 
 void checks_init(struct checks *c, const struct people *people);

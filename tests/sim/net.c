@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/actor.h"
 #include "tests/sim/world.h"
 
 enum { CONNECT_US_MAX = 50 * 1000 };
@@ -122,6 +123,12 @@ void net_cut(struct net *net, uint32_t a, uint32_t b, uint64_t us)
 	unlink_pair(net, a, b);
 }
 
+/* In an event of its own: a is in the midst of its effects. */
+void net_ban(struct net *net, uint32_t a, uint32_t b)
+{
+	world_at(net->world, 0, EVENT_BAN, node_of(net, a), b);
+}
+
 void net_heal(struct net *net)
 {
 	memset(net->cut_until_us, 0, sizeof net->cut_until_us);
@@ -173,6 +180,10 @@ static void send_one(struct net *net, uint32_t from, uint32_t to, struct bytes r
 	struct world *w = net->world;
 	if (from == to || !net->linked[to][from] || !net->told[from][to])
 		return;
+	uint64_t held_us = 0;
+	if (w->script && w->script->sent &&
+		w->script->sent(w, &held_us, from, to, raw) == FATE_DROP)
+		return;
 	if (!w->healing && random_chance(&w->dice, net->loss[kind_of(raw)][to]))
 		return;
 	struct lane *lane = &net->lanes[to][from];
@@ -186,7 +197,7 @@ static void send_one(struct net *net, uint32_t from, uint32_t to, struct bytes r
 	CHECK(m->data);
 	memcpy(m->data, raw.data, raw.len);
 	m->len = raw.len;
-	uint64_t due = w->now_us + 1 + random_below(&w->dice, net->delay_us_max);
+	uint64_t due = w->now_us + held_us + 1 + random_below(&w->dice, net->delay_us_max);
 	if (due < lane->last_us)
 		due = lane->last_us;
 	lane->last_us = due;

@@ -53,6 +53,8 @@ void net_send(struct net *net, uint32_t from, uint32_t to, struct bytes raw);
 /* Nothing passes between the two for so long. */
 void net_cut(struct net *net, uint32_t a, uint32_t b, uint64_t us);
 void net_heal(struct net *net);
+/* a has proof of b's misbehaviour: the link ends and is not taken back at once. */
+void net_ban(struct net *net, uint32_t a, uint32_t b);
 
 /* Events of it. */
 void net_weather(struct net *net);

@@ -92,8 +92,21 @@ static void forget(struct sim_node *n)
 	n->tick_us = UINT64_MAX;
 }
 
+void actor_place(struct sim_node *n, const struct actor *take)
+{
+	n->actor = *take;
+	n->world->checks.faulty[n->seat] = true;
+}
+
+bool actor_replaces(const struct sim_node *n)
+{
+	return n->actor.message || n->actor.start || n->actor.peer || n->actor.due;
+}
+
 void node_fini(struct sim_node *n)
 {
+	if (n->actor.fini)
+		n->actor.fini(n->actor.self);
 	forget(n);
 	replica_effects_fini(&n->effects);
 	free(n->inputs);
@@ -311,6 +324,14 @@ static void do_committed(struct sim_node *n, const struct replica_effect *e)
 	free(hashes);
 }
 
+static void do_drop(struct sim_node *n, uint32_t peer)
+{
+	if (!n->world->checks.faulty[n->world->nodes[peer].seat])
+		world_fail(n->world, "node %u drops node %u, which is honest", n->index, peer);
+	else
+		net_ban(&n->world->net, n->index, peer);
+}
+
 static const char *effect_name(enum replica_effect_kind kind)
 {
 	switch (kind) {
@@ -345,12 +366,14 @@ static void do_effect(struct sim_node *n, const struct replica_effect *e)
 		break;
 	case REPLICA_SEND:
 		synced(n);
+		if (n->actor.says) {
+			n->actor.says(n->actor.self, n, e->u.peer, e->bytes);
+			break;
+		}
 		checks_sent(&n->world->checks, e->bytes);
 		net_send(&n->world->net, n->index, e->u.peer, e->bytes);
 		break;
-	case REPLICA_DROP_PEER:
-		world_fail(n->world, "node %u drops node %u, which is honest", n->index, e->u.peer);
-		break;
+	case REPLICA_DROP_PEER: do_drop(n, e->u.peer); break;
 	case REPLICA_SUBMIT: take_tx(n, e->bytes, true); break;
 	case REPLICA_VERIFY_TX:
 		world_at(n->world, 20 + random_below(&n->world->dice, 300), EVENT_VERIFIED, n,
@@ -424,6 +447,11 @@ void node_start(struct sim_node *n)
 	n->up = true;
 	n->steady_base = random_below(&n->world->dice, 1000000);
 	world_note(n->world, n, "starts", bytes_view(NULL, 0));
+	if (actor_replaces(n)) {
+		if (n->actor.start)
+			n->actor.start(n->actor.self, n);
+		return;
+	}
 	if (!disk_open(&n->disk)) {
 		world_fail(n->world, "node %u: its fence is damaged", n->index);
 		return;
@@ -453,6 +481,11 @@ void node_start(struct sim_node *n)
 
 void node_peer(struct sim_node *n, uint32_t peer, bool up)
 {
+	if (actor_replaces(n)) {
+		if (n->actor.peer)
+			n->actor.peer(n->actor.self, n, peer, up);
+		return;
+	}
 	struct replica_input in = {.kind = up ? REPLICA_PEER_UP : REPLICA_PEER_DOWN};
 	in.u.peer.peer = peer;
 	put_input(n, &in);
@@ -461,6 +494,11 @@ void node_peer(struct sim_node *n, uint32_t peer, bool up)
 
 void node_message(struct sim_node *n, uint32_t peer, struct bytes message)
 {
+	if (actor_replaces(n)) {
+		if (n->actor.message)
+			n->actor.message(n->actor.self, n, peer, message);
+		return;
+	}
 	struct replica_input in = {.kind = REPLICA_MESSAGE};
 	in.u.peer.peer = peer;
 	in.u.peer.message = message;

@@ -6,6 +6,7 @@
 #define TESTS_SIM_NODE_H
 
 #include "replica/replica.h"
+#include "tests/sim/actor.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/people.h"
 
@@ -63,6 +64,8 @@ struct sim_node {
 	size_t signature_count;
 	struct sim_submission submissions[SIM_SUBMISSIONS_MAX];
 	uint64_t tick_us; /* armed for; UINT64_MAX: not armed */
+
+	struct actor actor; /* all NULL: an honest replica */
 
 	uint64_t deeds;    /* done so far, over all lives */
 	uint64_t crash_at; /* the deed before (or in) which it crashes; UINT64_MAX: none */

@@ -297,9 +297,9 @@ static void send(struct act *a, Pb__Action *action, uint64_t sequence)
 	for (uint32_t i = 0; i < a->world->node_count; i++) {
 		struct sim_node *n = &a->world->nodes[i];
 		/* Here and there, now and then twice; the others hear of it by gossip. */
-		if (n->up && (n == a->node || random_chance(dice, 300)))
+		if (n->replica && (n == a->node || random_chance(dice, 300)))
 			node_submit(n, buf_view(&raw));
-		if (n->up && random_chance(dice, 50))
+		if (n->replica && random_chance(dice, 50))
 			node_submit(n, buf_view(&raw));
 	}
 	a->work->sent++;

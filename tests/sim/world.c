@@ -7,8 +7,10 @@
 
 #include "base/endian.h"
 #include "base/hex.h"
+#include "tests/sim/actor.h"
 
 enum {
+	BAN_US = 2 * 1000 * 1000,
 	LIVENESS_US = 60 * 1000 * 1000, /* after the faults: to reach the target */
 	EVENTS_MAX = 20 * 1000 * 1000
 };
@@ -86,7 +88,7 @@ static void print_line(
 {
 	printf("%10llu.%03llu", (unsigned long long)(w->now_us / 1000),
 		(unsigned long long)(w->now_us % 1000));
-	if (!n || !n->replica) {
+	if (!n || !n->replica) { /* nobody, down, or an actor */
 		printf("  %c %s\n", n ? (char)('0' + n->index) : '-', what);
 		return;
 	}
@@ -178,10 +180,11 @@ static void chaos(struct world *w)
 		return;
 	uint32_t up = 0;
 	for (uint32_t i = 0; i < w->node_count; i++)
-		up += w->nodes[i].up && w->nodes[i].crash_at == UINT64_MAX;
+		up += actor_replaces(&w->nodes[i]) ||
+		      (w->nodes[i].up && w->nodes[i].crash_at == UINT64_MAX);
 	if (w->node_count > 1 && random_chance(&w->dice, 50)) {
 		for (uint32_t i = 0; i < w->node_count; i++) { /* the whole site */
-			if (w->nodes[i].up)
+			if (w->nodes[i].replica)
 				node_crash(&w->nodes[i], CRASH_POWER, true);
 		}
 	} else if (w->node_count > 1 && random_chance(&w->dice, 200)) {
@@ -211,6 +214,7 @@ void world_init(struct world *w, const struct sim_options *options)
 	memset(w, 0, sizeof *w);
 	w->options = *options;
 	w->dice.state = options->seed;
+	w->script = options->script;
 	w->log = (struct log){LOG_INFO, log_line, w};
 	sha256_start(&w->trace);
 	people_init(&w->people, options->nodes);
@@ -220,7 +224,7 @@ void world_init(struct world *w, const struct sim_options *options)
 	w->apply_us_max = 10 + random_below(&w->dice, 8000);
 	w->sign_us_max = random_chance(&w->dice, 500) ? 0 : 1 + random_below(&w->dice, 3000);
 	w->node_count = options->nodes + (options->twins ? 1 : 0);
-	w->checks.faulty_seat = options->twins ? options->nodes - 1 : UINT32_MAX;
+	w->checks.faulty[options->nodes - 1] = options->twins;
 	for (uint32_t i = 0; i < w->node_count; i++)
 		node_init(&w->nodes[i], w, i, i < options->nodes ? i : options->nodes - 1);
 	w->nodes[0].crash_at = options->crash_at;
@@ -233,6 +237,8 @@ void world_fini(struct world *w)
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		node_fini(&w->nodes[i]);
 	}
+	if (w->script && w->script->fini)
+		w->script->fini(w);
 	net_fini(&w->net);
 	checks_fini(&w->checks);
 	people_fini(&w->people);
@@ -244,7 +250,7 @@ struct sim_node *world_best(struct world *w)
 	struct sim_node *best = NULL;
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		struct sim_node *n = &w->nodes[i];
-		if (n->up && (!best || n->told > best->told))
+		if (n->replica && (!best || n->told > best->told))
 			best = n;
 	}
 	return best;
@@ -278,6 +284,7 @@ static void happen(struct world *w, const struct event *e)
 	case EVENT_MESSAGE: net_deliver(&w->net, e->node, e->detail); break;
 	case EVENT_WEATHER: net_weather(&w->net); break;
 	case EVENT_LINK: net_link(&w->net, e->node, (uint32_t)e->detail); break;
+	case EVENT_BAN: net_cut(&w->net, e->node, (uint32_t)e->detail, BAN_US); break;
 	case EVENT_UNLINKED:
 		if (mine)
 			net_unlinked(&w->net, e->node, (uint32_t)e->detail);
@@ -291,6 +298,14 @@ static void happen(struct world *w, const struct event *e)
 		world_at(w, 1000 + random_below(&w->dice, 30 * 1000), EVENT_WORK, NULL, 0);
 		break;
 	case EVENT_CHAOS: chaos(w); break;
+	case EVENT_ACTOR:
+		if (mine && n->actor.due)
+			n->actor.due(n->actor.self, n, e->detail);
+		break;
+	case EVENT_SCRIPT:
+		if (w->script && w->script->due)
+			w->script->due(w, e->detail);
+		break;
 	case EVENT_HEAL: heal(w); break;
 	}
 }
@@ -301,8 +316,7 @@ static bool reached(const struct world *w)
 		return false;
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		const struct sim_node *n = &w->nodes[i];
-		bool faulty = n->seat == w->checks.faulty_seat;
-		if (!faulty && (!n->up || n->told < w->target))
+		if (!w->checks.faulty[n->seat] && (!n->up || n->told < w->target))
 			return false;
 	}
 	return true;
@@ -311,7 +325,7 @@ static bool reached(const struct world *w)
 /* The numbers that keep a node from growing with what happens to it. */
 static void check_bounds(struct world *w, const struct sim_node *n)
 {
-	if (!n->up)
+	if (!n->replica)
 		return;
 	if (mempool_counts(n->mempool).txs > 1000)
 		world_fail(w, "node %u: its mempool holds more than it may", n->index);
@@ -322,6 +336,10 @@ static void check_bounds(struct world *w, const struct sim_node *n)
 
 bool world_run(struct world *w)
 {
+	if (w->options.cast)
+		w->options.cast(w);
+	if (w->script && w->script->begin)
+		w->script->begin(w);
 	for (uint32_t i = 0; i < w->node_count; i++)
 		start(w, &w->nodes[i]);
 	world_at(w, 1000, EVENT_WORK, NULL, 0);
@@ -336,6 +354,8 @@ bool world_run(struct world *w)
 		w->now_us = event.at_us;
 		happen(w, &event);
 		check_bounds(w, &w->nodes[event.node]);
+		if (w->script && w->script->look)
+			w->script->look(w);
 		if (w->checks.fault[0])
 			world_fail(w, "%s", w->checks.fault);
 		if (w->now_us > end_us)
@@ -346,6 +366,8 @@ bool world_run(struct world *w)
 				(unsigned long long)(w->now_us / 1000));
 	}
 	for (uint32_t i = 0; i < w->node_count && !w->fault[0]; i++) {
+		if (actor_replaces(&w->nodes[i]))
+			continue;
 		checks_store(&w->checks, i, &w->nodes[i].store, w->nodes[i].told, true);
 		if (w->checks.fault[0])
 			world_fail(w, "%s", w->checks.fault);

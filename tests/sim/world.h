@@ -10,6 +10,8 @@
 #include "tests/sim/node.h"
 #include "tests/sim/work.h"
 
+struct script;
+
 struct sim_options {
 	uint64_t seed;
 	uint32_t nodes;
@@ -22,8 +24,11 @@ struct sim_options {
 	uint64_t crash_at;
 	enum crash_kind crash_kind;
 	bool crash_torn;
-	uint64_t fault_ms; /* how long the faults last */
-	int64_t blocks;    /* to be committed after them */
+	uint64_t fault_ms;           /* how long the faults last */
+	int64_t blocks;              /* to be committed after them */
+	const struct script *script; /* NULL: none */
+	/* Places actors, when everybody is there and nobody has started. NULL: nobody to place. */
+	void (*cast)(struct world *w);
 };
 
 enum event_kind {
@@ -35,10 +40,13 @@ enum event_kind {
 	EVENT_MESSAGE, /* node: receiver */
 	EVENT_LINK,    /* detail: the other end */
 	EVENT_WEATHER,
+	EVENT_BAN,      /* node wants nothing of detail for a while */
 	EVENT_UNLINKED, /* as the end called node notices it */
 	EVENT_START,
 	EVENT_WORK,
 	EVENT_CHAOS, /* plan the next crash */
+	EVENT_ACTOR,
+	EVENT_SCRIPT,
 	EVENT_HEAL
 };
 
@@ -67,7 +75,9 @@ struct world {
 	uint64_t apply_us_max;
 	uint64_t sign_us_max; /* 0: signatures are answered in the same turn */
 	bool healing;
-	int64_t target; /* height to reach */
+	int64_t target;              /* height to reach */
+	const struct script *script; /* NULL: none */
+	void *script_state;
 	struct log log;
 	struct sha256 trace;
 	uint64_t happened; /* events */

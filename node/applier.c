@@ -5,6 +5,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* A block this small is done before a thread would have woken: on the loop, then, where under low
+ * load the way to the answer is shorter by six changes of threads. */
+enum { SMALL_TXS = 8, SMALL_BYTES = 8 * 1024 };
+
 /* Linked through the jobs themselves. */
 struct queue {
 	struct apply_job *first;
@@ -18,7 +22,8 @@ struct applier {
 	pthread_cond_t more;
 	struct queue in, out;
 	bool stopping;
-	int wake_fd; /* eventfd: out is not empty */
+	size_t under_way; /* of the loop thread only */
+	int wake_fd;      /* eventfd: out is not empty */
 	struct event *wake;
 	apply_done *done;
 	void *ctx;
@@ -86,8 +91,10 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	uint64_t count;
 	ssize_t got = read(fd, &count, sizeof count);
 	(void)got;
-	for (struct apply_job *job; (job = take_finished(a));)
+	for (struct apply_job *job; (job = take_finished(a));) {
+		a->under_way--;
 		a->done(a->ctx, job);
+	}
 }
 
 enum status applier_new(struct applier **out, struct event_base *loop, apply_done *done, void *ctx)
@@ -137,8 +144,22 @@ void applier_free(struct applier *a)
 	free(a);
 }
 
+static bool is_small(const struct apply_job *job)
+{
+	if (job->candidate)
+		return job->candidate->tx_count <= SMALL_TXS &&
+		       job->candidate->parts.len <= SMALL_BYTES;
+	return job->tx_count <= SMALL_TXS && job->tx_bytes.len <= SMALL_BYTES;
+}
+
 void applier_run(struct applier *a, struct apply_job *take)
 {
+	if (a->under_way == 0 && is_small(take)) {
+		apply_run(take);
+		a->done(a->ctx, take);
+		return;
+	}
+	a->under_way++;
 	pthread_mutex_lock(&a->lock);
 	queue_put(&a->in, take);
 	pthread_cond_signal(&a->more);

@@ -18,6 +18,7 @@ MUST_USE enum status applier_new(
 /* Waits for the job under way, which is whole or not at all; frees it and those behind it. */
 void applier_free(struct applier *a);
 
+/* done may be called before this returns. */
 void applier_run(struct applier *a, struct apply_job *take);
 
 #endif

@@ -2,7 +2,7 @@
  * A worker owns nothing but the jobs it holds; app.verify is a pure function of the bytes. The loop
  * thread puts jobs in and, when the event fires, takes finished ones out in any order. What one
  * turn of the loop puts in goes over as one, and comes back in bunches: waking a thread costs as
- * much as a third of the check it is woken for. */
+ * much as a third of the check it is woken for, so a job that is alone is done on the loop. */
 #ifndef NODE_WORKERS_H
 #define NODE_WORKERS_H
 

@@ -2,7 +2,8 @@ foreach(subject IN ITEMS apply config daemon files disk driver homes net_rates w
 	unit_test(node_${subject} SOURCES unit/node_place.c LINKS node)
 endforeach()
 unit_test(node_net SOURCES unit/node_net_world.c LINKS node)
-# RocksDB isn't built with the thread sanitizer, which then can't see what orders its own accesses.
+# RocksDB and what it calls aren't built with the thread sanitizer, which then can't see what orders
+# their accesses.
 set_tests_properties(node_apply PROPERTIES ENVIRONMENT
 	"TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/unit/tsan.supp")
 # They wait for the event loops of whole drivers and daemons.

@@ -313,9 +313,7 @@ static void node_that_ends_anywhere_in_a_block_goes_on_from_there(void **state)
 		int64_t height = replica_head(driver_replica(w->driver))->height;
 		close_node(w);
 		open_node(w);
-		/* What was decided and not yet adopted when it ended may be there by now. */
-		assert_in_range(
-			replica_head(driver_replica(w->driver))->height, height, height + 1);
+		assert_true(replica_head(driver_replica(w->driver))->height >= height);
 	}
 	submit_one_each(w);
 	run_until_committed(w, PEOPLE);

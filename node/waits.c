@@ -26,6 +26,7 @@ enum status waits_add(struct waits *w, const struct hash32 *hash, uint64_t deadl
 	uint32_t at = w->free;
 	struct wait *wait = &w->slots[at];
 	w->free = wait->next;
+	w->next_ms = w->count > 0 && w->next_ms < deadline_ms ? w->next_ms : deadline_ms;
 	w->count++;
 	uint32_t bucket = bucket_of(hash);
 	*wait = (struct wait){true, *hash, deadline_ms, done, ctx, w->buckets[bucket]};
@@ -75,9 +76,19 @@ void waits_included(struct waits *w, const struct hash32 *hash, int64_t height, 
 	}
 }
 
+static uint64_t first_deadline_ms(const struct waits *w)
+{
+	uint64_t first = UINT64_MAX;
+	for (uint32_t i = 0; i < WAITS_MAX; i++) {
+		if (w->slots[i].used && w->slots[i].deadline_ms < first)
+			first = w->slots[i].deadline_ms;
+	}
+	return first;
+}
+
 void waits_expire(struct waits *w, uint64_t now_ms)
 {
-	if (w->count == 0)
+	if (w->count == 0 || now_ms < w->next_ms)
 		return;
 	for (uint32_t b = 0; b < WAITS_BUCKETS; b++) {
 		uint32_t *link = &w->buckets[b];
@@ -92,14 +103,10 @@ void waits_expire(struct waits *w, uint64_t now_ms)
 			link = &w->buckets[b];
 		}
 	}
+	w->next_ms = first_deadline_ms(w);
 }
 
 uint64_t waits_next_ms(const struct waits *w)
 {
-	uint64_t next = UINT64_MAX;
-	for (uint32_t i = 0; w->count > 0 && i < WAITS_MAX; i++) {
-		if (w->slots[i].used && w->slots[i].deadline_ms < next)
-			next = w->slots[i].deadline_ms;
-	}
-	return next;
+	return w->count > 0 ? w->next_ms : UINT64_MAX;
 }

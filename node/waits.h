@@ -23,6 +23,7 @@ struct waits {
 	uint32_t buckets[WAITS_BUCKETS];
 	uint32_t free;
 	size_t count;
+	uint64_t next_ms; /* no deadline is before it */
 };
 
 void waits_init(struct waits *w);
@@ -33,6 +34,8 @@ void waits_cancel(struct waits *w, view_include_done *done, void *ctx);
 void waits_included(struct waits *w, const struct hash32 *hash, int64_t height, uint32_t index);
 /* Calls and forgets those whose deadline has come, with height 0. */
 void waits_expire(struct waits *w, uint64_t now_ms);
+/* When waits_expire is to be called: at the first deadline, or sooner if that one was cancelled or
+ * included; UINT64_MAX: nobody waits. Asked for after every input, so it looks at nobody. */
 uint64_t waits_next_ms(const struct waits *w);
 
 #endif

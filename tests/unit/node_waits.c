@@ -149,6 +149,7 @@ static void the_table_agrees_with_a_naive_list(void **state)
 			now_ms += dice(step < 8000 ? 2 : 40);
 			waits_expire(&waits, now_ms);
 			model_expire(now_ms);
+			assert_true(waits_next_ms(&waits) > now_ms);
 		} else if (step > 8000) {
 			unsigned person = dice(PEOPLE);
 			waits_cancel(&waits, on_include, &people[person]);
@@ -156,7 +157,7 @@ static void the_table_agrees_with_a_naive_list(void **state)
 		}
 		assert_int_equal(waits.count, model_count);
 		if (step % 64 == 0)
-			assert_true(waits_next_ms(&waits) == model_next_ms());
+			assert_true(waits_next_ms(&waits) <= model_next_ms());
 		if (step % 512 == 0)
 			assert_memory_equal(people, wanted, sizeof people);
 	}

@@ -13,8 +13,8 @@ static const struct view_identity *identity(void *self)
 
 static bool catching_up(void *self)
 {
-	(void)self;
-	return false; /* a chain of one validator has nobody to catch up with */
+	const struct chain_view *v = self;
+	return replica_catching_up(driver_replica(v->driver));
 }
 
 /* ---- round state ---- */
@@ -45,8 +45,8 @@ static void put_bits(struct buf *out, const struct tally *tally)
 		power += present ? tally->validators->v[i].power : 0;
 	}
 	int64_t total = tally->validators->total_power;
-	buf_appendf(out, "} %lld/%lld = %lld.%02lld\"", (long long)power, (long long)total,
-		(long long)(power / total), (long long)(power * 100 / total % 100));
+	buf_appendf(out, "} %lld/%lld = %.2f\"", (long long)power, (long long)total,
+		(double)power / (double)total);
 }
 
 static void put_votes(struct buf *out, const struct tally *tally)

@@ -212,13 +212,23 @@ static void request_next(struct replica *r, struct replica_now now, struct repli
 	}
 }
 
-bool gossip_behind(const struct replica *r)
+static bool is_ahead(const struct replica *r, int64_t height)
 {
 	for (uint32_t i = 0; i < PEERS_MAX; i++) {
-		if (r->peers[i].up && r->peers[i].height > r->core.height)
+		if (r->peers[i].up && r->peers[i].height > height)
 			return true;
 	}
 	return false;
+}
+
+bool gossip_behind(const struct replica *r)
+{
+	return is_ahead(r, r->core.height);
+}
+
+bool replica_catching_up(const struct replica *r)
+{
+	return is_ahead(r, r->core.height + 1);
 }
 
 static void catch_up(struct replica *r, struct replica_now now, struct replica_effects *out)

@@ -158,6 +158,9 @@ const char *replica_stopped(const struct replica *r);
 /* ---- looking ---- */
 const struct chain_head *replica_head(const struct replica *r);
 const struct consensus *replica_consensus(const struct replica *r);
+/* A peer that is up decides a height beyond the next one: blocks are being fetched. Who is one
+ * ahead has only committed a moment sooner. */
+bool replica_catching_up(const struct replica *r);
 
 void replica_effects_fini(struct replica_effects *effects);
 

@@ -352,6 +352,34 @@ static void who_says_what_no_honest_node_would_is_dropped(void **state)
 	assert_int_equal(one.dropped, 3);
 }
 
+static void say_height(struct one *o, int64_t height)
+{
+	Pb__NodeStatus status;
+	pb__node_status__init(&status);
+	status.height = height;
+	status.base_height = 1;
+	Pb__PeerMessage message;
+	pb__peer_message__init(&message);
+	message.sum_case = PB__PEER_MESSAGE__SUM_STATUS;
+	message.status = &status;
+	say_to(o, &message);
+}
+
+static void who_is_more_than_one_height_behind_says_so(void **state)
+{
+	let_pass(&one, 100);
+	assert_int_equal(replica_consensus(one.replica)->height, 1);
+	assert_false(replica_catching_up(one.replica));
+	say_height(&one, 2); /* it committed a moment sooner */
+	assert_false(replica_catching_up(one.replica));
+	say_height(&one, 3);
+	assert_true(replica_catching_up(one.replica));
+	struct replica_input in = {.kind = REPLICA_PEER_DOWN};
+	in.u.peer.peer = 3;
+	input(&one, &in);
+	assert_false(replica_catching_up(one.replica));
+}
+
 static void the_store_and_the_fence_must_tell_of_the_same_chain(void **state)
 {
 	let_pass(&one, 100);
@@ -396,6 +424,7 @@ int main(void)
 		ALONE(a_transaction_that_no_block_can_hold_leaves_and_asks_for_no_more_blocks),
 		PAIRED(a_round_that_lies_two_billion_ahead_costs_no_time),
 		PAIRED(who_says_what_no_honest_node_would_is_dropped),
+		PAIRED(who_is_more_than_one_height_behind_says_so),
 		ALONE(the_store_and_the_fence_must_tell_of_the_same_chain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

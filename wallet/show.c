@@ -134,16 +134,6 @@ void show_line(struct show *show, const char *format, ...)
 	buf_appendf(&show->text, "%s\n", show_clean(clean, sizeof clean, text, true));
 }
 
-void show_table(
-	struct show *show, const char *name, const struct show_column *columns, size_t count)
-{
-	CHECK(count <= COLUMNS_MAX);
-	show->rows = json_array();
-	show->column_count = count;
-	memcpy(show->columns, columns, count * sizeof columns[0]);
-	json_object_set_new(show->object, name, show->rows);
-}
-
 void show_row(struct show *show, const char *const *cells)
 {
 	json_t *object = json_object();
@@ -170,21 +160,24 @@ static const char *cell_of(char out[CELL_BYTES], const json_t *row_object, const
 	return show_clean(out, CELL_BYTES, text ? text : "", false);
 }
 
-static void put_cell(const char *text, size_t width, bool right, bool last)
+static void put_cell(struct buf *out, const char *text, size_t width, bool right, bool last)
 {
 	int pad = (int)(width - width_of(text));
 
-	printf("%*s%s%*s", right ? pad : 0, "", text, right || last ? 0 : pad, "");
-	fputs(last ? "\n" : "  ", stdout);
+	buf_appendf(out, "%*s%s%*s%s", right ? pad : 0, "", text, right || last ? 0 : pad, "",
+		last ? "\n" : "  ");
 }
 
-static void print_rows(const struct show *show)
+/* The table under way is whole: into the text, if it has any row. */
+static void end_table(struct show *show)
 {
 	size_t widths[COLUMNS_MAX];
 	char cell[CELL_BYTES];
 	size_t n;
 	json_t *one;
 
+	if (show->json || json_array_size(show->rows) == 0)
+		return;
 	for (size_t i = 0; i < show->column_count; i++) {
 		widths[i] = width_of(show->columns[i].label);
 		json_array_foreach(show->rows, n, one)
@@ -194,11 +187,22 @@ static void print_rows(const struct show *show)
 		}
 	}
 	for (size_t i = 0; i < show->column_count; i++)
-		put_cell(show->columns[i].label, widths[i], show->columns[i].right,
+		put_cell(&show->text, show->columns[i].label, widths[i], show->columns[i].right,
 			i + 1 == show->column_count);
 	json_array_foreach(show->rows, n, one) for (size_t i = 0; i < show->column_count; i++)
-		put_cell(cell_of(cell, one, show->columns[i].name), widths[i],
+		put_cell(&show->text, cell_of(cell, one, show->columns[i].name), widths[i],
 			show->columns[i].right, i + 1 == show->column_count);
+}
+
+void show_table(
+	struct show *show, const char *name, const struct show_column *columns, size_t count)
+{
+	CHECK(count <= COLUMNS_MAX);
+	end_table(show); /* one before this */
+	show->rows = json_array();
+	show->column_count = count;
+	memcpy(show->columns, columns, count * sizeof columns[0]);
+	json_object_set_new(show->object, name, show->rows);
 }
 
 void show_drop(struct show *show)
@@ -215,9 +219,8 @@ int show_end(struct show *show)
 		printf("%s\n", text ? text : "{}");
 		free(text);
 	} else {
+		end_table(show);
 		fputs(buf_text(&show->text), stdout);
-		if (show->rows && json_array_size(show->rows) > 0)
-			print_rows(show);
 	}
 	show_drop(show);
 	if (fflush(stdout) == 0 && !ferror(stdout))

@@ -78,6 +78,7 @@ struct replica {
 
 /* replica.c */
 struct replica_effect *replica_effect(struct replica_effects *out, enum replica_effect_kind kind);
+/* status STATUS_OK: why says it all. */
 void replica_stop(struct replica *r, const char *why, enum status status);
 /* True, and stopped: the next height follows rules that the app doesn't know. */
 MUST_USE bool replica_app_halts(struct replica *r);

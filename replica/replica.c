@@ -41,7 +41,11 @@ void replica_stop(struct replica *r, const char *why, enum status status)
 {
 	if (r->stopped)
 		return;
-	snprintf(r->stopped_text, sizeof r->stopped_text, "%s: %s", why, status_text(status));
+	if (status == STATUS_OK)
+		snprintf(r->stopped_text, sizeof r->stopped_text, "%s", why);
+	else
+		snprintf(r->stopped_text, sizeof r->stopped_text, "%s: %s", why,
+			status_text(status));
 	r->stopped = r->stopped_text;
 	log_event(r->config.log, LOG_BROKEN, "validator_stopped height=%lld reason=\"%s\"",
 		(long long)r->head.height + 1, r->stopped);
@@ -52,7 +56,7 @@ bool replica_app_halts(struct replica *r)
 	struct app_info info = {0};
 	r->config.app.vtable->info(r->config.app.self, &info);
 	if (info.halt)
-		replica_stop(r, info.halt, STATUS_INVALID);
+		replica_stop(r, info.halt, STATUS_OK);
 	return info.halt != NULL;
 }
 

@@ -99,7 +99,9 @@ const struct command command_table[] = {
 		"  aitbc authority params NAME=VALUE...     settlement parameters\n"
 		"  aitbc authority rules VERSION HEIGHT [RELEASE]\n"
 		"  aitbc authority spend TO AMOUNT          from the treasury\n\n"
-		"KEY is a public key in base64 or hex, or the address of a validator.",
+		"KEY is a public key in base64 or hex, or the address of a validator. A home's "
+		"operator votes after\n"
+		"  aitbc keys import operator --file HOME/operator.json",
 		0, COMMAND_ARGS_MAX,
 		{{"reference", "TEXT", "tells apart two proposals of the same content"}},
 		command_authority},

@@ -297,8 +297,9 @@ static bool set_param(Pb__SettleParams *params, const char *text)
 			*(uint64_t *)(void *)at = value;
 		return true;
 	}
-	cli_fail(
-		"%s is no parameter: give NAME=NUMBER; names and values: aitbc chain --json", text);
+	cli_fail("there is no such parameter: %s; give NAME=NUMBER, names and values: aitbc chain "
+		 "--json",
+		text);
 	return false;
 }
 

@@ -171,7 +171,7 @@ static void put_cell(struct buf *out, const char *text, size_t width, bool right
 /* The table under way is whole: into the text, if it has any row. */
 static void end_table(struct show *show)
 {
-	size_t widths[COLUMNS_MAX];
+	size_t widths[COLUMNS_MAX] = {0};
 	char cell[CELL_BYTES];
 	size_t n;
 	json_t *one;

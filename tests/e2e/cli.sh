@@ -109,13 +109,18 @@ claim "the last block is shown" says "^Height" block
 claim "the first block is shown" says "^Height *1$" block 1
 claim "blocks are listed" says "^HEIGHT" blocks --limit 3
 claim "validators are listed" says "^ADDRESS" validators
+claim "who decides is shown" says "^Total power" authority
+claim "nobody but an operator decides" refuses "not_authority" authority params base_fee=250 --key client
+claim "a node's operator is taken in" works keys import operator --file "$net_dir/node0/operator.json"
+claim "it decides what the others would have to agree with" says "in force" authority params base_fee=101 --key operator
+claim "a deed that isn't one is refused" refuses "no such parameter" authority params nothing=1 --key operator
 claim "a transaction is shown with its action" says "record_receipt" tx "$(cli --json receipt first | json_get tx_hash)"
 claim "a hash that isn't there is refused" refuses "not found" tx "$(printf '0%.0s' $(seq 64))"
 claim "the version is shown" says "[0-9]" version
 
 # --- for programs
 for words in "keys list" "keys show alice" "balance" "history" "txs alice" "jobs" "status first" "receipt first" "why first" \
-	"result first" "chain" "block" "blocks" "receipts" "validators" "miners" "version"; do
+	"result first" "chain" "block" "blocks" "receipts" "validators" "authority" "miners" "version"; do
 	# shellcheck disable=SC2086 # two words
 	claim "aitbc $words --json is one object" is_json $words
 done

@@ -120,12 +120,12 @@ _Noreturn static void serve_echo(int port_fd)
 	_exit(0);
 }
 
-static bool next_echo(void *self, struct buf *request, uint64_t *name)
+static bool next_echo(void *self, size_t server, struct buf *request, uint64_t *name)
 {
 	static const char text[] = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
 				   "application/json\r\nContent-Length: 300\r\n\r\n";
 	uint8_t body[300];
-	(void)self;
+	(void)self, (void)server;
 	memset(body, 'x', sizeof body);
 	buf_append(request, text, sizeof text - 1);
 	buf_append(request, body, sizeof body);
@@ -133,9 +133,10 @@ static bool next_echo(void *self, struct buf *request, uint64_t *name)
 	return true;
 }
 
-static uint32_t answered_echo(void *self, uint64_t name, uint16_t http_status, struct bytes body)
+static uint32_t answered_echo(
+	void *self, size_t server, uint64_t name, uint16_t http_status, struct bytes body)
 {
-	(void)self, (void)name, (void)body;
+	(void)self, (void)server, (void)name, (void)body;
 	CHECK(http_status == 200);
 	return 0;
 }
@@ -156,7 +157,7 @@ enum status bare_http_echo(double *per_s, double *generator_us, char fault[256])
 	enum status status = STATUS_IO;
 	if (started) {
 		const struct load_source source = {NULL, next_echo, answered_echo};
-		const struct load_plan plan = {port, 64, ECHO_MS / 5, ECHO_MS, NULL, NULL};
+		const struct load_plan plan = {&port, 1, 64, ECHO_MS / 5, ECHO_MS, NULL, NULL};
 		struct load_result result;
 		status = load_run(&result, &plan, &source, fault);
 		*per_s = (double)result.answered * 1000 / (double)(result.window_ms + 1);

@@ -21,6 +21,7 @@ enum {
 
 struct connection {
 	int fd;
+	size_t server;
 	struct buf request;
 	size_t sent;
 	uint64_t name;
@@ -100,7 +101,7 @@ static void send_next(struct load *l, struct connection *c)
 	buf_clear(&c->request);
 	c->sent = 0;
 	c->in_len = 0;
-	if (!l->source->next(l->source->self, &c->request, &c->name)) {
+	if (!l->source->next(l->source->self, c->server, &c->request, &c->name)) {
 		l->dry = true;
 		return;
 	}
@@ -146,7 +147,7 @@ static void take_answer(struct load *l, struct connection *c)
 	l->answered++;
 	uint64_t step = (now_us() - c->asked_us) / TIMES_STEP_US;
 	l->times[step < TIMES_STEPS ? step : TIMES_STEPS - 1]++;
-	uint32_t pause_ms = l->source->answered(l->source->self, c->name, status, body);
+	uint32_t pause_ms = l->source->answered(l->source->self, c->server, c->name, status, body);
 	if (pause_ms == 0) {
 		send_next(l, c);
 		return;
@@ -231,9 +232,12 @@ static bool connect_all(struct load *l, const struct load_plan *plan)
 		fail(l, "epoll_create1");
 		return false;
 	}
-	for (; l->count < plan->connections; l->count++)
-		if (!connect_one(l, &l->connections[l->count], plan->port))
+	for (; l->count < plan->connections; l->count++) {
+		struct connection *c = &l->connections[l->count];
+		c->server = l->count % plan->servers;
+		if (!connect_one(l, c, plan->ports[c->server]))
 			return false;
+	}
 	return true;
 }
 

@@ -9,16 +9,19 @@
 
 struct load_source {
 	void *self;
-	/* Appends one whole HTTP request and names it. False: nothing is left to send. */
-	bool (*next)(void *self, struct buf *request, uint64_t *name);
+	/* Appends one whole HTTP request for the server of this number and names it. False: nothing
+	 * is left to send. */
+	bool (*next)(void *self, size_t server, struct buf *request, uint64_t *name);
 	/* The body of the answer, borrowed. Returns how long this connection shall pause, in ms. */
-	uint32_t (*answered)(void *self, uint64_t name, uint16_t http_status, struct bytes body);
+	uint32_t (*answered)(
+		void *self, size_t server, uint64_t name, uint16_t http_status, struct bytes body);
 };
 
 struct load_plan {
-	uint16_t port; /* on 127.0.0.1 */
-	size_t connections;
-	uint32_t warm_ms; /* not counted */
+	const uint16_t *ports; /* on 127.0.0.1; a server each */
+	size_t servers;
+	size_t connections; /* the servers in turn */
+	uint32_t warm_ms;   /* not counted */
 	uint32_t measure_ms;
 	void (*window)(void *ctx, bool begins); /* at both ends of what is measured; may be NULL */
 	void *window_ctx;

@@ -1,6 +1,7 @@
-/* build/bench: how many transfers a second one aitbcd commits on this machine, beside the bounds of
- * the machine itself, measured in the same run. The figure to watch is the ratio to cores x bare
- * signature checks. */
+/* build/bench: how many transfers a second one aitbcd commits on this machine, and four that agree
+ * on each block, beside the bounds of the machine itself, measured in the same run. The figure to
+ * watch is the ratio to 2 x bare signature checks; with n validators each transfer is checked n
+ * times, so the bound is an n-th of it. */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <limits.h>
@@ -14,6 +15,7 @@
 #include "tests/bench/bare.h"
 #include "tests/bench/load.h"
 #include "tests/bench/settle.h"
+#include "tests/live/net.h"
 
 struct options {
 	bool json;
@@ -21,10 +23,13 @@ struct options {
 	uint32_t warm_seconds;
 	uint32_t connections;
 	uint32_t accounts;
-	uint32_t txs; /* 0: enough for the verify bound */
+	uint32_t txs;        /* 0: enough for the verify bound */
+	uint32_t validators; /* 0: one, then four */
 	char program[PATH_MAX];
 	char dir[PATH_MAX];
 };
+
+enum { RUNS_MAX = 2 };
 
 struct figures {
 	double verify_before;
@@ -34,15 +39,20 @@ struct figures {
 	double echo_per_s;
 	double echo_generator_us;
 	double batch_ms;
-	struct settle_figures settle;
+	struct settle_run {
+		uint32_t validators;
+		struct settle_figures settle;
+	} runs[RUNS_MAX];
+	size_t run_count;
 };
 
 static int usage(FILE *to)
 {
 	fputs("usage: bench [--json] [--seconds 15] [--warm 3] [--connections 64] [--accounts "
 	      "10000] [--txs N]\n"
-	      "             [--program AITBCD] [--dir FOLDER]\n"
-	      "Measures this machine's bounds, then a real aitbcd; progress goes to stderr.\n",
+	      "             [--validators N] [--program AITBCD] [--dir FOLDER]\n"
+	      "Measures this machine's bounds, then one real aitbcd, then four of one chain (or N\n"
+	      "only); progress goes to stderr.\n",
 		to);
 	return to == stdout ? 0 : 2;
 }
@@ -65,7 +75,8 @@ static bool read_options(struct options *o, int argc, char **argv)
 		char *text;
 	} known[] = {{"--seconds", &o->seconds, NULL}, {"--warm", &o->warm_seconds, NULL},
 		{"--connections", &o->connections, NULL}, {"--accounts", &o->accounts, NULL},
-		{"--txs", &o->txs, NULL}, {"--program", NULL, o->program}, {"--dir", NULL, o->dir}};
+		{"--txs", &o->txs, NULL}, {"--validators", &o->validators, NULL},
+		{"--program", NULL, o->program}, {"--dir", NULL, o->dir}};
 	for (int i = 1; i < argc; i++) {
 		size_t k = 0;
 		if (strcmp(argv[i], "--json") == 0) {
@@ -81,7 +92,9 @@ static bool read_options(struct options *o, int argc, char **argv)
 		else
 			*known[k].number = (uint32_t)strtoul(argv[i], NULL, 10);
 	}
-	return o->seconds > 0 && o->accounts > 0 && o->connections > 0 && o->connections <= 800;
+	uint32_t most = o->validators > 4 ? o->validators : 4;
+	return o->seconds > 0 && o->accounts > 0 && o->accounts % most == 0 &&
+	       o->connections >= most && o->connections <= 800 && most <= LIVE_NODES_MAX;
 }
 
 static bool measure_bounds(struct figures *f, const char *dir, char fault[256])
@@ -101,18 +114,21 @@ static bool measure_bounds(struct figures *f, const char *dir, char fault[256])
 	return ok;
 }
 
-static double ratio_of(const struct figures *f)
+/* Committed against what the signature checks alone would let through. */
+static double ratio_of(const struct figures *f, const struct settle_run *run)
 {
 	double per_core = (f->verify_before + f->verify_after) / 2;
-	return per_core > 0 ? f->settle.committed_per_s / (per_core * 2) : 0;
+	double bound = per_core * 2 / run->validators;
+	return bound > 0 ? run->settle.committed_per_s / bound : 0;
 }
 
 /* What the ratio were on a machine that nobody else uses, if both cores never idled: the share of
- * the signature check in all CPU time spent for a transfer. */
-static double share_of(const struct figures *f)
+ * the signature checks in all CPU time spent for a transfer. */
+static double share_of(const struct figures *f, const struct settle_run *run)
 {
-	double spent_us = f->settle.node_us + f->settle.generator_us;
-	return spent_us > 0 ? (f->verify_before_us + f->verify_after_us) / 2 / spent_us : 0;
+	double spent_us = run->settle.nodes_us + run->settle.generator_us;
+	double check_us = (f->verify_before_us + f->verify_after_us) / 2;
+	return spent_us > 0 ? check_us * run->validators / spent_us : 0;
 }
 
 /* ---- what a claim about speed has to say of itself ---- */
@@ -162,27 +178,41 @@ static struct surroundings look_around(void)
 	return s;
 }
 
+static void print_json_run(
+	const struct figures *f, const struct settle_run *run, const struct options *o)
+{
+	const struct settle_figures *s = &run->settle;
+	printf("{\"committed_tx_per_s\":%.1f,\"ratio\":%.4f,\"cpu_share\":%.4f,"
+	       "\"validators\":%u,\"tx_bytes\":%zu,"
+	       "\"window_s\":%.3f,\"blocks\":%" PRIu64 ",\"later_rounds\":%" PRIu64
+	       ",\"committed\":%" PRIu64 ",\"lost\":%" PRId64 ",\"refused\":%" PRIu64
+	       ",\"held_back\":%" PRIu64
+	       ",\"answered_per_s\":%.1f,\"answer_p50_ms\":%.2f,\"answer_p99_ms\":%.2f,"
+	       "\"commit_p50_ms\":%.2f,\"commit_p99_ms\":%.2f,"
+	       "\"nodes_us_per_tx\":%.2f,\"generator_us_per_request\":%.2f,"
+	       "\"link_bytes_per_tx\":%.1f,\"link_bytes_per_tx_max\":%.1f,\"accounts\":%u,"
+	       "\"connections\":%u,\"ready_ms\":%" PRIu64 ",\"rss_mb\":%.1f,\"rss_peak_mb\":%.1f}",
+		s->committed_per_s, ratio_of(f, run), share_of(f, run), run->validators,
+		s->tx_bytes, s->window_s, s->blocks, s->later_rounds, s->committed, s->lost,
+		s->refused, s->held_back, s->admitted_per_s, s->answer_p50_ms, s->answer_p99_ms,
+		s->commit_p50_ms, s->commit_p99_ms, s->nodes_us, s->generator_us, s->link_bytes,
+		s->link_bytes_max, o->accounts, o->connections, s->ready_ms,
+		(double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024);
+}
+
 static void print_json(
 	const struct figures *f, const struct options *o, const struct surroundings *at)
 {
-	const struct settle_figures *s = &f->settle;
-	printf("{\"committed_tx_per_s\":%.1f,\"ratio\":%.4f,\"cpu_share\":%.4f,\"machine\":\"%s\","
-	       "\"cores\":%u,"
-	       "\"load_before\":%.2f,\"commit\":\"%s\",\"validators\":1,\"tx_bytes\":%zu,"
-	       "\"window_s\":%.3f,\"blocks\":%" PRIu64 ",\"committed\":%" PRIu64
-	       ",\"lost\":%" PRId64 ",\"refused\":%" PRIu64 ",\"held_back\":%" PRIu64
-	       ",\"answered_per_s\":%.1f,\"answer_p50_ms\":%.2f,\"answer_p99_ms\":%.2f,"
-	       "\"commit_p50_ms\":%.2f,\"commit_p99_ms\":%.2f,"
-	       "\"node_us_per_tx\":%.2f,\"generator_us_per_request\":%.2f,\"accounts\":%u,"
-	       "\"connections\":%u,\"verify_per_core_before\":%.0f,\"verify_per_core_after\":%.0f,"
-	       "\"http_echo_per_s\":%.0f,\"store_batch_1000_ms\":%.3f,\"ready_ms\":%" PRIu64
-	       ",\"rss_mb\":%.1f,\"rss_peak_mb\":%.1f}\n",
-		s->committed_per_s, ratio_of(f), share_of(f), at->processor, bare_cores(),
-		at->load_before, at->commit, s->tx_bytes, s->window_s, s->blocks, s->committed,
-		s->lost, s->refused, s->held_back, s->admitted_per_s, s->answer_p50_ms,
-		s->answer_p99_ms, s->commit_p50_ms, s->commit_p99_ms, s->node_us, s->generator_us,
-		o->accounts, o->connections, f->verify_before, f->verify_after, f->echo_per_s,
-		f->batch_ms, s->ready_ms, (double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024);
+	printf("{\"machine\":\"%s\",\"cores\":%u,\"load_before\":%.2f,\"commit\":\"%s\","
+	       "\"verify_per_core_before\":%.0f,\"verify_per_core_after\":%.0f,"
+	       "\"http_echo_per_s\":%.0f,\"store_batch_1000_ms\":%.3f,\"runs\":[",
+		at->processor, bare_cores(), at->load_before, at->commit, f->verify_before,
+		f->verify_after, f->echo_per_s, f->batch_ms);
+	for (size_t i = 0; i < f->run_count; i++) {
+		printf("%s", i > 0 ? "," : "");
+		print_json_run(f, &f->runs[i], o);
+	}
+	printf("]}\n");
 }
 
 static void print_bounds(const struct figures *f, const struct surroundings *at)
@@ -197,29 +227,57 @@ static void print_bounds(const struct figures *f, const struct surroundings *at)
 	printf("bare store:      %.2f ms for a synced batch of 1000 rows\n", f->batch_ms);
 }
 
-static void print_text(
-	const struct figures *f, const struct options *o, const struct surroundings *at)
+static void print_run(
+	const struct figures *f, const struct settle_run *run, const struct options *o)
 {
-	const struct settle_figures *s = &f->settle;
-	print_bounds(f, at);
+	const struct settle_figures *s = &run->settle;
+	printf("\n%u validator%s\n", run->validators, run->validators == 1 ? "" : "s");
 	printf("committed:       %.0f tx/s: %" PRIu64 " transfers of %zu bytes in %" PRIu64
-	       " blocks, %.1f s; n = 1, %u accounts, %u connections\n",
-		s->committed_per_s, s->committed, s->tx_bytes, s->blocks, s->window_s, o->accounts,
-		o->connections);
+	       " blocks, %.1f s; %" PRIu64 " took later rounds; %u accounts, %u connections\n",
+		s->committed_per_s, s->committed, s->tx_bytes, s->blocks, s->window_s,
+		s->later_rounds, o->accounts, o->connections);
 	printf("answers:         %.0f/s, p50 %.2f ms, p99 %.2f ms; %" PRIu64
 	       " sent again (mempool full), %" PRIu64 " refused%s%s, %" PRId64 " lost\n",
 		s->admitted_per_s, s->answer_p50_ms, s->answer_p99_ms, s->held_back, s->refused,
 		s->refused > 0 ? ": " : "", s->first_refusal, s->lost);
 	printf("one client:      broadcast_tx_commit p50 %.2f ms, p99 %.2f ms (%" PRIu64 ")\n",
 		s->commit_p50_ms, s->commit_p99_ms, s->commits);
-	printf("node:            %.1f us CPU a transfer, %.1f MB at the end, %.1f MB at most; "
-	       "ready after %" PRIu64 " ms\n",
-		s->node_us, (double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024, s->ready_ms);
+	printf("nodes:           %.1f us CPU a transfer, all of them; the largest has %.1f MB at "
+	       "the end, %.1f MB at most; ready after %" PRIu64 " ms\n",
+		s->nodes_us, (double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024, s->ready_ms);
+	if (run->validators > 1)
+		printf("links:           %.0f bytes a transfer, both ways (%.2f x its size), %.0f "
+		       "on the busiest\n",
+			s->link_bytes, s->link_bytes / (double)s->tx_bytes, s->link_bytes_max);
 	printf("generator:       %.2f us CPU a request%s\n", s->generator_us,
 		s->generator_us > 12 ? "  (over 12: it may be the limit)" : "");
-	printf("ratio:           %.3f of 2 x bare signature checks per core; they are %.3f of all "
-	       "CPU time\n",
-		ratio_of(f), share_of(f));
+	printf("ratio:           %.3f of 2 x bare signature checks per core / %u; they are %.3f of "
+	       "all CPU time\n",
+		ratio_of(f, run), run->validators, share_of(f, run));
+}
+
+static void print_text(
+	const struct figures *f, const struct options *o, const struct surroundings *at)
+{
+	print_bounds(f, at);
+	for (size_t i = 0; i < f->run_count; i++)
+		print_run(f, &f->runs[i], o);
+}
+
+static bool measure_nodes(
+	struct figures *f, const struct options *o, uint32_t validators, char fault[256])
+{
+	uint32_t txs = o->txs;
+	if (txs == 0)
+		txs = (uint32_t)((o->seconds + o->warm_seconds) * 1.2e6 / f->verify_before_us /
+				 validators);
+	const struct settle_plan plan = {o->program, o->dir, validators, o->accounts,
+		o->connections, o->warm_seconds * 1000, o->seconds * 1000, txs};
+	fprintf(stderr, "%u validators: signing %u transfers, then %u s of load after %u s ...\n",
+		validators, txs, o->seconds, o->warm_seconds);
+	struct settle_run *run = &f->runs[f->run_count++];
+	run->validators = validators;
+	return settle_run(&run->settle, &plan, fault) == STATUS_OK;
 }
 
 int main(int argc, char **argv)
@@ -244,13 +302,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "bench: %s\n", fault);
 		return 1;
 	}
-	if (o.txs == 0)
-		o.txs = (uint32_t)((o.seconds + o.warm_seconds) * 1.2e6 / f.verify_before_us);
-	const struct settle_plan plan = {o.program, o.dir, o.accounts, o.connections,
-		o.warm_seconds * 1000, o.seconds * 1000, o.txs};
-	fprintf(stderr, "signing %u transfers, then %u s of load after %u s of warm-up ...\n",
-		o.txs, o.seconds, o.warm_seconds);
-	if (settle_run(&f.settle, &plan, fault) != STATUS_OK) {
+	bool good = measure_nodes(&f, &o, o.validators > 0 ? o.validators : 1, fault);
+	if (good && o.validators == 0)
+		good = measure_nodes(&f, &o, 4, fault);
+	if (!good) {
 		fprintf(stderr, "bench: %s\n", fault);
 		return 1;
 	}

@@ -12,7 +12,7 @@
 #include "tests/bench/load.h"
 #include "tests/bench/presign.h"
 #include "tests/live/ask.h"
-#include "tests/live/node.h"
+#include "tests/live/net.h"
 
 enum {
 	FEE = 1000,
@@ -24,18 +24,35 @@ enum {
 	COMMIT_MS = 1500
 };
 
-/* The transfers in order, and those the node had no room for, which go first. */
-struct feed {
-	const struct presigned *txs;
-	const char *method;
-	struct settle_figures *figures;
+/* One node's transfers in order, and those it had no room for, which go first. Transfer k is of
+ * node k % nodes; so is its account, whose sequence thereby comes in order. */
+struct lane {
 	size_t at;
-	uint64_t admitted;
 	uint64_t again[RETRIES_MAX]; /* one per connection at most */
 	size_t again_count;
 };
 
-static bool next_request(void *self, struct buf *request, uint64_t *name)
+struct feed {
+	const struct presigned *txs;
+	const char *method;
+	struct settle_figures *figures;
+	size_t nodes;
+	uint64_t admitted;
+	struct lane lanes[LIVE_NODES_MAX];
+};
+
+static bool next_name(struct feed *feed, size_t node, uint64_t *name)
+{
+	struct lane *lane = &feed->lanes[node];
+	if (lane->again_count > 0) {
+		*name = lane->again[--lane->again_count];
+		return true;
+	}
+	*name = lane->at++ * feed->nodes + node;
+	return *name < presigned_count(feed->txs);
+}
+
+static bool next_request(void *self, size_t node, struct buf *request, uint64_t *name)
 {
 	static const char head[] = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
 				   "application/json\r\nContent-Length: ";
@@ -43,11 +60,7 @@ static bool next_request(void *self, struct buf *request, uint64_t *name)
 	static const char between[] = "\",\"params\":{\"tx\":\"";
 	static const char after[] = "\"}}";
 	struct feed *feed = self;
-	if (feed->again_count > 0)
-		*name = feed->again[--feed->again_count];
-	else if (feed->at < presigned_count(feed->txs))
-		*name = feed->at++;
-	else
+	if (!next_name(feed, node, name))
 		return false;
 	struct bytes tx = presigned_view(feed->txs, *name);
 	size_t method_len = strlen(feed->method);
@@ -66,17 +79,19 @@ static bool next_request(void *self, struct buf *request, uint64_t *name)
 	return true;
 }
 
-static uint32_t answered(void *self, uint64_t name, uint16_t http_status, struct bytes body)
+static uint32_t answered(
+	void *self, size_t node, uint64_t name, uint16_t http_status, struct bytes body)
 {
 	struct feed *feed = self;
+	struct lane *lane = &feed->lanes[node];
 	struct settle_figures *figures = feed->figures;
 	if (http_status == 200 && memmem(body.data, body.len, "\"code\":0", 8) != NULL) {
 		feed->admitted++;
 		return 0;
 	}
 	if (memmem(body.data, body.len, "mempool is full", 15) != NULL) {
-		CHECK(feed->again_count < RETRIES_MAX);
-		feed->again[feed->again_count++] = name;
+		CHECK(lane->again_count < RETRIES_MAX);
+		lane->again[lane->again_count++] = name;
 		figures->held_back++;
 		return RETRY_MS;
 	}
@@ -88,10 +103,10 @@ static uint32_t answered(void *self, uint64_t name, uint16_t http_status, struct
 }
 
 static bool fund(
-	struct hash32 *chain_tag, const struct live_node *node, uint32_t accounts, char fault[256])
+	struct hash32 *chain_tag, const struct live_net *net, uint32_t accounts, char fault[256])
 {
 	struct genesis g;
-	if (!live_genesis_read(&g, node, fault))
+	if (!live_genesis_read(&g, &net->nodes[0], fault))
 		return false;
 	bool ok = true;
 	for (uint32_t i = 0; i < accounts && ok; i++) {
@@ -101,7 +116,7 @@ static bool fund(
 		struct account_address address = account_address_of(&key);
 		ok = genesis_add_account(&g, &address, amount_of(BALANCE)) == STATUS_OK;
 	}
-	ok = ok && live_genesis_write(node, &g, fault);
+	ok = ok && live_net_genesis_write(net, &g, fault);
 	*chain_tag = g.chain_tag;
 	genesis_fini(&g);
 	return ok;
@@ -128,14 +143,25 @@ static int64_t tip_of(uint16_t port)
 	return tip;
 }
 
+static int64_t round_of(uint16_t port, int64_t height)
+{
+	char number[24], fault[256];
+	snprintf(number, sizeof number, "%lld", (long long)height);
+	json_t *answer = ask_call(port, "commit", json_pack("{s:s}", "height", number), fault);
+	int64_t round = ask_number(
+		json_object_get(json_object_get(answer, "signed_header"), "commit"), "round");
+	json_decref(answer);
+	return round;
+}
+
 struct span {
 	int64_t from_ms; /* times of the first and the last block in the window */
 	int64_t to_ms;
 	uint64_t first_txs; /* the first block's own transactions stand before the span */
 };
 
-static void count_block(struct settle_figures *out, struct span *span, const json_t *meta,
-	const struct load_result *load)
+static void count_block(struct settle_figures *out, struct span *span, uint16_t port,
+	const json_t *meta, const struct load_result *load)
 {
 	int64_t ms = header_ms(meta);
 	if (ms < load->began_unix_ms || ms > load->ended_unix_ms)
@@ -143,6 +169,8 @@ static void count_block(struct settle_figures *out, struct span *span, const jso
 	uint64_t txs = (uint64_t)ask_number(meta, "num_txs");
 	out->blocks++;
 	out->committed += txs;
+	if (round_of(port, ask_number(json_object_get(meta, "header"), "height")) > 0)
+		out->later_rounds++;
 	if (span->to_ms == 0 || ms > span->to_ms)
 		span->to_ms = ms;
 	if (span->from_ms == 0 || ms < span->from_ms) {
@@ -170,7 +198,7 @@ static bool count_blocks(struct settle_figures *out, uint64_t *total, uint16_t p
 		json_t *meta;
 		json_array_foreach(json_object_get(page, "block_metas"), i, meta)
 		{
-			count_block(out, &span, meta, load);
+			count_block(out, &span, port, meta, load);
 			*total += (uint64_t)ask_number(meta, "num_txs");
 		}
 		json_decref(page);
@@ -182,28 +210,73 @@ static bool count_blocks(struct settle_figures *out, uint64_t *total, uint16_t p
 	return true;
 }
 
-/* The node's CPU clock at both ends of the window. */
-struct node_clock {
-	const struct live_node *node;
+/* The nodes' CPU clocks at both ends of the window. */
+struct nodes_clock {
+	const struct live_net *net;
 	uint64_t began_us;
 	uint64_t ended_us;
 };
 
 static void read_clock(void *ctx, bool begins)
 {
-	struct node_clock *clock = ctx;
-	*(begins ? &clock->began_us : &clock->ended_us) = live_node_cpu_us(clock->node);
+	struct nodes_clock *clock = ctx;
+	uint64_t sum_us = 0;
+	for (size_t i = 0; i < clock->net->count; i++)
+		sum_us += live_node_cpu_us(&clock->net->nodes[i]);
+	*(begins ? &clock->began_us : &clock->ended_us) = sum_us;
 }
 
-static void wait_until_drained(uint16_t port)
+/* Bytes that went over each link since it is up, both ways; a link is seen from both its ends. */
+struct link_bytes {
+	uint64_t bytes[LIVE_NODES_MAX * LIVE_NODES_MAX];
+	size_t count;
+};
+
+static void read_links(struct link_bytes *out, const struct live_net *net)
+{
+	memset(out, 0, sizeof *out);
+	for (size_t i = 0; i < net->count; i++) {
+		char fault[256];
+		size_t k;
+		const json_t *peer;
+		json_t *info = ask_call(net->nodes[i].rpc_port, "net_info", NULL, fault);
+		json_array_foreach(json_object_get(info, "peers"), k, peer)
+		{
+			const json_t *status = json_object_get(peer, "connection_status");
+			const json_t *sent = json_object_get(status, "SendMonitor");
+			const json_t *received = json_object_get(status, "RecvMonitor");
+			out->bytes[out->count++] = (uint64_t)(ask_number(sent, "Bytes") +
+							      ask_number(received, "Bytes"));
+		}
+		json_decref(info);
+	}
+}
+
+static void count_links(struct settle_figures *out, const struct link_bytes *before,
+	const struct link_bytes *after, uint64_t txs)
+{
+	if (after->count == 0 || before->count != after->count || txs == 0)
+		return;
+	for (size_t i = 0; i < after->count; i++) {
+		double each = (double)(after->bytes[i] - before->bytes[i]) / (double)txs;
+		out->link_bytes += each / (double)after->count;
+		if (each > out->link_bytes_max)
+			out->link_bytes_max = each;
+	}
+}
+
+static void wait_until_drained(const struct live_net *net)
 {
 	uint64_t end = bench_now_ms() + DRAIN_MS_MAX;
-	int64_t waiting = 1;
-	while (waiting != 0 && bench_now_ms() < end) {
-		char fault[256];
-		json_t *answer = ask_call(port, "num_unconfirmed_txs", NULL, fault);
-		waiting = ask_number(answer, "total");
-		json_decref(answer);
+	for (size_t i = 0; i < net->count; i++) {
+		int64_t waiting = 1;
+		while (waiting != 0 && bench_now_ms() < end) {
+			char fault[256];
+			json_t *answer = ask_call(
+				net->nodes[i].rpc_port, "num_unconfirmed_txs", NULL, fault);
+			waiting = ask_number(answer, "total");
+			json_decref(answer);
+		}
 	}
 }
 
@@ -212,7 +285,7 @@ static enum status measure_commits(
 	struct settle_figures *out, struct feed *feed, uint16_t port, char fault[256])
 {
 	const struct load_source source = {feed, next_request, answered};
-	const struct load_plan plan = {port, 1, COMMIT_WARM_MS, COMMIT_MS, NULL, NULL};
+	const struct load_plan plan = {&port, 1, 1, COMMIT_WARM_MS, COMMIT_MS, NULL, NULL};
 	struct load_result result;
 	feed->method = "broadcast_tx_commit";
 	enum status status = load_run(&result, &plan, &source, fault);
@@ -223,21 +296,36 @@ static enum status measure_commits(
 	return status;
 }
 
-static enum status measure(struct settle_figures *out, struct live_node *node,
+static void look_at_memory(struct settle_figures *out, const struct live_net *net)
+{
+	for (size_t i = 0; i < net->count; i++) {
+		long now = live_node_rss_kb(&net->nodes[i]);
+		long most = live_node_peak_kb(&net->nodes[i]);
+		out->rss_kb = now > out->rss_kb ? now : out->rss_kb;
+		out->rss_peak_kb = most > out->rss_peak_kb ? most : out->rss_peak_kb;
+		if (net->nodes[i].ready_ms > out->ready_ms)
+			out->ready_ms = net->nodes[i].ready_ms;
+	}
+}
+
+static enum status measure(struct settle_figures *out, struct live_net *net,
 	const struct settle_plan *plan, struct feed *feed, char fault[256])
 {
 	const struct load_source source = {feed, next_request, answered};
-	struct node_clock clock = {node, 0, 0};
-	const struct load_plan load_plan = {node->rpc_port, plan->connections, plan->warm_ms,
+	struct nodes_clock clock = {net, 0, 0};
+	uint16_t ports[LIVE_NODES_MAX];
+	for (size_t i = 0; i < net->count; i++)
+		ports[i] = net->nodes[i].rpc_port;
+	const struct load_plan load_plan = {ports, net->count, plan->connections, plan->warm_ms,
 		plan->measure_ms, read_clock, &clock};
 	struct load_result load;
+	struct link_bytes before, after;
 	uint64_t total = 0;
-	node->extra[0] = "--coordinator.enabled";
-	node->extra[1] = "false";
-	if (!live_node_start(node, fault))
+	if (!live_net_start(net, fault))
 		return STATUS_IO;
-	out->ready_ms = node->ready_ms;
-	enum status status = measure_commits(out, feed, node->rpc_port, fault);
+	enum status status = measure_commits(out, feed, ports[0], fault);
+	uint64_t alone = feed->admitted;
+	read_links(&before, net);
 	if (status == STATUS_OK)
 		status = load_run(&load, &load_plan, &source, fault);
 	if (status != STATUS_OK)
@@ -246,28 +334,29 @@ static enum status measure(struct settle_figures *out, struct live_node *node,
 	out->admitted_per_s = (double)load.answered * 1000 / (double)(load.window_ms + 1);
 	out->answer_p50_ms = load.answer_p50_ms;
 	out->answer_p99_ms = load.answer_p99_ms;
-	out->rss_kb = live_node_rss_kb(node);
-	out->rss_peak_kb = live_node_peak_kb(node);
-	wait_until_drained(node->rpc_port);
-	if (!count_blocks(out, &total, node->rpc_port, &load, fault))
+	look_at_memory(out, net);
+	wait_until_drained(net);
+	read_links(&after, net);
+	if (!count_blocks(out, &total, ports[0], &load, fault))
 		return STATUS_IO;
+	count_links(out, &before, &after, total > alone ? total - alone : 0);
 	/* Each connection may have left one request whose answer nobody read. */
 	out->lost = feed->admitted > total ? (int64_t)(feed->admitted - total) : 0;
 	if (out->committed > 0)
-		out->node_us = (double)(clock.ended_us - clock.began_us) * out->window_s * 1000 /
-			       (double)load.window_ms / (double)out->committed;
+		out->nodes_us = (double)(clock.ended_us - clock.began_us) * out->window_s * 1000 /
+				(double)load.window_ms / (double)out->committed;
 	return STATUS_OK;
 }
 
 enum status settle_run(struct settle_figures *out, const struct settle_plan *plan, char fault[256])
 {
-	struct live_node node;
+	struct live_net net;
 	struct hash32 chain_tag;
 	struct presigned *txs = NULL;
 	memset(out, 0, sizeof *out);
-	if (!live_node_make(&node, plan->program, plan->dir, "devnet-bench", fault))
+	if (!live_net_make(&net, plan->program, plan->dir, "devnet-bench", plan->validators, fault))
 		return STATUS_IO;
-	enum status status = fund(&chain_tag, &node, plan->accounts, fault) ? STATUS_OK : STATUS_IO;
+	enum status status = fund(&chain_tag, &net, plan->accounts, fault) ? STATUS_OK : STATUS_IO;
 	uint64_t began = bench_now_ms();
 	if (status == STATUS_OK) {
 		snprintf(fault, 256, "no memory for the signed transfers");
@@ -279,13 +368,14 @@ enum status settle_run(struct settle_figures *out, const struct settle_plan *pla
 		CHECK(feed != NULL);
 		feed->txs = txs;
 		feed->figures = out;
+		feed->nodes = net.count;
 		out->tx_bytes = presigned_view(txs, 0).len;
-		status = measure(out, &node, plan, feed, fault);
+		status = measure(out, &net, plan, feed, fault);
 		free(feed);
 	}
 	presigned_free(txs);
-	live_node_kill(&node, SIGTERM);
+	live_net_kill(&net, SIGTERM);
 	if (status == STATUS_OK)
-		live_node_remove(&node);
+		live_net_remove(&net);
 	return status;
 }

@@ -1,5 +1,6 @@
-/* settle: the benchmark of the node itself: a real aitbcd with funded accounts, transfers signed
- * beforehand, sent as fast as the node takes them, counted from the blocks. Benchmark only. */
+/* settle: the benchmark of the node itself: real validators of one chain with funded accounts,
+ * transfers signed beforehand, sent as fast as the nodes take them (each account's to one node),
+ * counted from the blocks. Benchmark only. */
 #ifndef TESTS_BENCH_SETTLE_H
 #define TESTS_BENCH_SETTLE_H
 
@@ -8,7 +9,8 @@
 
 struct settle_plan {
 	const char *program; /* aitbcd */
-	const char *dir;     /* the home is made under it */
+	const char *dir;     /* the homes are made under it */
+	uint32_t validators; /* a process each; must divide accounts */
 	uint32_t accounts;
 	uint32_t connections;
 	uint32_t warm_ms;
@@ -25,9 +27,12 @@ struct settle_figures {
 	double answer_p50_ms;
 	double answer_p99_ms;
 	double generator_us; /* CPU of the generator for each request */
-	double node_us;      /* CPU of the node, all its threads, for each committed transfer */
-	uint64_t refused;    /* answers that were no admission; first_refusal says the first */
-	uint64_t held_back;  /* answers "mempool is full": sent again after a pause */
+	double nodes_us;     /* CPU of all nodes, all their threads, for each committed transfer */
+	uint64_t later_rounds; /* blocks that took more than one round */
+	double link_bytes;     /* both ways over a link, for each transfer: mean of all links */
+	double link_bytes_max; /* and of the busiest one */
+	uint64_t refused;      /* answers that were no admission; first_refusal says the first */
+	uint64_t held_back;    /* answers "mempool is full": sent again after a pause */
 	char first_refusal[256];
 	int64_t lost; /* admitted, and in no block when the mempool was empty again */
 	/* broadcast_tx_commit, one client, nothing else going on */
@@ -36,8 +41,8 @@ struct settle_figures {
 	double commit_p99_ms;
 	size_t tx_bytes;
 	uint64_t ready_ms;
-	long rss_kb;      /* of the node, at the end */
-	long rss_peak_kb; /* the most it ever was */
+	long rss_kb;      /* of the largest node, at the end */
+	long rss_peak_kb; /* the most any ever was */
 	uint64_t presign_ms;
 };
 

@@ -42,11 +42,9 @@ uint16_t live_free_port(void)
 	return port;
 }
 
-/* Starts program with arguments, its output appended to HOME.log. */
-static pid_t spawn(const struct live_node *node, const char *const *arguments)
+/* Starts the program at arguments[0], its output appended to log. */
+static pid_t spawn(const char *const *arguments, const char *log)
 {
-	char log[LIVE_PATH_BYTES + 16];
-	snprintf(log, sizeof log, "%s.log", node->home);
 	pid_t pid = fork();
 	if (pid != 0)
 		return pid;
@@ -56,8 +54,20 @@ static pid_t spawn(const struct live_node *node, const char *const *arguments)
 		dup2(fd, 1);
 		dup2(fd, 2);
 	}
-	execv(node->program, (char *const *)(uintptr_t)arguments);
+	execv(arguments[0], (char *const *)(uintptr_t)arguments);
 	_exit(127);
+}
+
+bool live_run(const char *const *arguments, const char *log)
+{
+	int status = 0;
+	pid_t pid = spawn(arguments, log);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static void log_path(char out[LIVE_PATH_BYTES + 16], const struct live_node *node)
+{
+	snprintf(out, LIVE_PATH_BYTES + 16, "%s.log", node->home);
 }
 
 bool live_node_make(struct live_node *node, const char *program, const char *parent,
@@ -74,9 +84,9 @@ bool live_node_make(struct live_node *node, const char *program, const char *par
 	snprintf(node->home + len, sizeof node->home - len, "/home");
 	const char *const arguments[] = {
 		program, "init", "--home", node->home, "--chain-id", chain_id, NULL};
-	int status = 0;
-	pid_t pid = spawn(node, arguments);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+	char log[LIVE_PATH_BYTES + 16];
+	log_path(log, node);
+	if (!live_run(arguments, log)) {
 		snprintf(fault, 256, "aitbcd init failed; see %.200s.log", node->home);
 		return false;
 	}
@@ -143,21 +153,32 @@ static bool answers_with_a_block(const struct live_node *node)
 	return ready;
 }
 
-bool live_node_start(struct live_node *node, char fault[256])
+bool live_node_spawn(struct live_node *node, char fault[256])
 {
 	char port[16];
+	char log[LIVE_PATH_BYTES + 16];
 	const char *arguments[16 + LIVE_EXTRA_MAX] = {node->program, "start", "--home", node->home,
 		"--rpc.port", port, "--metrics.enabled", "false"};
 	size_t count = 8;
 	for (size_t i = 0; i < LIVE_EXTRA_MAX && node->extra[i] != NULL; i++)
 		arguments[count++] = node->extra[i];
 	snprintf(port, sizeof port, "%u", node->rpc_port);
-	uint64_t began = now_ms();
-	node->pid = spawn(node, arguments);
-	while (node->pid > 0 && now_ms() - began < READY_MS_MAX) {
+	log_path(log, node);
+	node->spawned_ms = now_ms();
+	node->pid = spawn(arguments, log);
+	if (node->pid > 0)
+		return true;
+	node->pid = 0;
+	snprintf(fault, 256, "fork: %s", strerror(errno));
+	return false;
+}
+
+bool live_node_await(struct live_node *node, char fault[256])
+{
+	while (node->pid > 0 && now_ms() - node->spawned_ms < READY_MS_MAX) {
 		const struct timespec pause = {0, 2 * 1000 * 1000};
 		if (answers_with_a_block(node)) {
-			node->ready_ms = now_ms() - began;
+			node->ready_ms = now_ms() - node->spawned_ms;
 			return true;
 		}
 		if (waitpid(node->pid, NULL, WNOHANG) == node->pid) {
@@ -169,6 +190,11 @@ bool live_node_start(struct live_node *node, char fault[256])
 	snprintf(fault, 256, "aitbcd %s; see %.200s.log",
 		node->pid == 0 ? "ended at its start" : "didn't become ready", node->home);
 	return false;
+}
+
+bool live_node_start(struct live_node *node, char fault[256])
+{
+	return live_node_spawn(node, fault) && live_node_await(node, fault);
 }
 
 bool live_node_kill(struct live_node *node, int signal)

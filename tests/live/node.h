@@ -15,7 +15,8 @@ struct live_node {
 	char home[LIVE_PATH_BYTES];
 	const char *extra[LIVE_EXTRA_MAX]; /* more flags of `aitbcd start`, NULL-terminated */
 	uint16_t rpc_port;
-	pid_t pid;         /* 0: not running */
+	pid_t pid; /* 0: not running */
+	uint64_t spawned_ms;
 	uint64_t ready_ms; /* how long the last start took until it answered with a block */
 };
 
@@ -30,6 +31,9 @@ MUST_USE bool live_genesis_write(const struct live_node *node, struct genesis *g
 /* Starts it and waits until `status` answers with a height of at least 1. Its output goes to
  * HOME.log. */
 MUST_USE bool live_node_start(struct live_node *node, char fault[256]);
+/* The two halves of it: several nodes have to run before one of them gets to a block. */
+MUST_USE bool live_node_spawn(struct live_node *node, char fault[256]);
+MUST_USE bool live_node_await(struct live_node *node, char fault[256]);
 /* Sends the signal and waits for the end. False: it had died by itself before. */
 bool live_node_kill(struct live_node *node, int signal);
 /* Resident memory in kB: now, and the most it ever was. */
@@ -43,5 +47,8 @@ void live_node_remove(struct live_node *node);
 
 /* A TCP port of 127.0.0.1 that nobody listens on just now. */
 uint16_t live_free_port(void);
+/* Runs the program at arguments[0] (NULL-terminated) to its end, its output appended to log. False:
+ * it failed. */
+MUST_USE bool live_run(const char *const *arguments, const char *log);
 
 #endif

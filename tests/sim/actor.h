@@ -40,6 +40,7 @@ struct script {
 	const char *name;
 	const char *what; /* one line */
 	uint32_t nodes;
+	bool heals; /* it calls world_heal by itself, not after fault_ms */
 	/* Nodes exist, none has started; wakes itself by world_at(w, us, EVENT_SCRIPT, NULL,
 	 * detail). May allocate w->script_state, freed by fini. */
 	void (*begin)(struct world *w);

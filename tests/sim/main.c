@@ -5,15 +5,19 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "tests/sim/scenario.h"
 #include "tests/sim/world.h"
 
 static const char *plant_names[PLANTS] = {"none", "fence", "hash", "barrier", "store"};
+
+enum { STORY_MS = 60000 }; /* at most until a scenario heals */
 
 struct plan {
 	struct sim_options options;
 	uint64_t from, to;   /* seeds */
 	uint64_t everywhere; /* crash at each of the first so many deeds; 0: not so */
 	bool twice;          /* each seed, to see the same hash */
+	bool stories;        /* one scenario, or all of them */
 	const char *program;
 };
 
@@ -23,6 +27,7 @@ struct outcome {
 	struct hash32 hash;
 	int64_t height;
 	uint64_t crashes, happened, txs, paid, ended, convictions;
+	int32_t rounds; /* of a scenario: from healing to decision */
 };
 
 static uint64_t seed_running;
@@ -50,12 +55,18 @@ static void run(struct outcome *out, const struct sim_options *options)
 	out->paid = w->checks.jobs_paid;
 	out->ended = w->checks.jobs_ended;
 	out->convictions = w->checks.convictions;
+	out->rounds = options->scenario ? scenario_rounds(w) : 0;
 	world_fini(w);
 	free(w);
 }
 
 static void print_replay(const struct plan *p, const struct sim_options *o)
 {
+	if (o->scenario) {
+		printf("        replay: %s --scenario %s --seed %llu --trace\n", p->program,
+			o->scenario->name, (unsigned long long)o->seed);
+		return;
+	}
 	printf("        replay: %s --nodes %u --seed %llu", p->program, o->nodes,
 		(unsigned long long)o->seed);
 	if (o->twins)
@@ -138,6 +149,37 @@ static int many_seeds(const struct plan *p)
 	return status;
 }
 
+/* Each published failure, over all the seeds; only: NULL, all of them. */
+static int tell_stories(const struct plan *p)
+{
+	int status = 0;
+	for (size_t i = 0; scenario_at(i); i++) {
+		const struct scenario *story = scenario_at(i);
+		struct sim_options o = p->options;
+		struct outcome out;
+		int told = 0;
+		int32_t rounds = 0;
+		if (o.scenario && o.scenario != story)
+			continue;
+		o.scenario = story;
+		o.script = &scenario_script;
+		o.nodes = story->nodes;
+		o.twins = story->twins;
+		o.fault_ms = STORY_MS;
+		for (o.seed = p->from; o.seed <= p->to; o.seed++) {
+			run(&out, &o);
+			if (!out.good)
+				told |= broken(p, &o, &out);
+			rounds = out.rounds > rounds ? out.rounds : rounds;
+		}
+		if (told == 0)
+			printf("ok: %s: %s (%llu seeds, at most %d rounds)\n", story->name,
+				story->claim, (unsigned long long)(p->to - p->from + 1), rounds);
+		status |= told;
+	}
+	return status;
+}
+
 /* A planted bug must be seen within these seeds. */
 static int find_plant(const struct plan *p)
 {
@@ -188,6 +230,7 @@ static void usage(void)
 	printf("usage: sim [--nodes N] (--seed S [--trace] | --seeds FROM..TO [--twice])\n"
 	       "           [--twins] [--crashes] [--loss PER-MILLE] [--fault-ms MS] [--blocks N]\n"
 	       "           [--crash-at DEED [--power] [--torn]] [--crash-everywhere DEEDS]\n"
+	       "           [--scenario NAME|all]   a published failure, healed\n"
 	       "           [--plant fence|hash|barrier|store]   must be seen within the seeds\n");
 }
 
@@ -230,6 +273,11 @@ static bool take_value(struct plan *p, const char *name, const char *text)
 	if (strcmp(name, "--plant") == 0) {
 		o->plant = plant_of(text);
 		return true;
+	}
+	if (strcmp(name, "--scenario") == 0) {
+		p->stories = true;
+		o->scenario = scenario_named(text);
+		return o->scenario || strcmp(text, "all") == 0;
 	}
 	if (strcmp(name, "--seeds") == 0) {
 		p->from = value;
@@ -282,6 +330,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (p.everywhere > 0)
 		return crash_everywhere(&p);
+	if (p.stories)
+		return tell_stories(&p);
 	if (p.from < p.to || p.twice)
 		return p.options.plant != PLANT_NONE ? find_plant(&p) : many_seeds(&p);
 	return one_seed(&p);

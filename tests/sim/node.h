@@ -37,7 +37,9 @@ struct sim_node {
 	uint32_t index;
 	uint32_t seat; /* in the validator set; twins share one */
 	bool up;
-	uint64_t life; /* counts its starts; what was due in an earlier life is void */
+	bool gone;         /* it stays down: nobody waits for it */
+	uint64_t start_us; /* of its first life */
+	uint64_t life;     /* counts its starts; what was due in an earlier life is void */
 	struct validator_secret secret;
 	struct validator_key key;
 	int64_t skew_ms;      /* of its wall clock */

@@ -2,6 +2,7 @@
 # command that replays it; it then belongs into a list below, for ever.
 program(sim
 	SOURCES sim/main.c sim/world.c sim/net.c sim/node.c sim/disk.c sim/checks.c sim/people.c sim/work.c
+		sim/scenario.c sim/scenarios.c
 	LINKS replica chain_settle chain genesis base)
 
 function(sim_test name)
@@ -31,6 +32,26 @@ sim_test(same_seed_same_trace_of_four --nodes 4 --crashes --loss 50 --twice --se
 
 # Seeds that once failed.
 sim_test(lost_proof_of_lock_is_repaired --nodes 4 --crashes --loss 300 --seeds 2024..2024)
+
+# Published failures of other protocols (tests/sim/scenarios.c): played, healed, decided within 5 rounds.
+function(sim_story name scenario)
+	sim_test(${name} --scenario ${scenario} --seeds 1..8)
+	sim_test_full(${name}_often --scenario ${scenario} --seeds 100..299)
+endfunction()
+sim_story(halves_of_six_never_fork two-quorums-of-three-among-six)
+sim_story(a_liar_between_two_pairs_never_forks two-quorums-of-three-among-five-one-lying)
+sim_story(five_locked_on_two_blocks_agree locked-on-two-blocks-among-five)
+sim_story(six_locked_on_two_blocks_agree locked-on-two-blocks-among-six)
+sim_story(a_stop_between_two_locks_is_survived fail-stop-between-two-locks)
+sim_story(the_locked_vote_for_a_newer_certificate vote-for-a-newer-certificate-although-locked)
+sim_story(three_on_three_heads_agree three-signers-on-three-heads)
+sim_story(four_on_two_heads_agree four-signers-two-on-each-head)
+sim_story(four_of_five_on_two_heads_agree four-of-five-signers-two-on-each-head)
+sim_story(six_of_eight_on_two_heads_agree eight-signers-three-on-each-head)
+sim_story(a_prepared_block_is_found_again proposers-that-missed-the-prepared-block)
+sim_story(rounds_that_drifted_apart_meet rounds-drifted-apart)
+sim_story(rounds_grow_to_fit_a_slow_network network-slower-than-the-first-timeouts)
+sim_story(four_started_within_thirty_seconds_decide started-within-thirty-seconds)
 
 # A test of the test: bugs that it must see.
 sim_test(sees_a_fence_that_allows_everything --crashes --seeds 1..20 --plant fence)

@@ -195,7 +195,7 @@ static void chaos(struct world *w)
 	world_at(w, random_below(&w->dice, 400 * 1000), EVENT_CHAOS, NULL, 0);
 }
 
-static void heal(struct world *w)
+void world_heal(struct world *w)
 {
 	w->healing = true;
 	world_note(w, NULL, "no more faults", bytes_view(NULL, 0));
@@ -290,7 +290,7 @@ static void happen(struct world *w, const struct event *e)
 			net_unlinked(&w->net, e->node, (uint32_t)e->detail);
 		break;
 	case EVENT_START:
-		if (!n->up)
+		if (!n->up && !n->gone)
 			start(w, n);
 		break;
 	case EVENT_WORK:
@@ -306,7 +306,7 @@ static void happen(struct world *w, const struct event *e)
 		if (w->script && w->script->due)
 			w->script->due(w, e->detail);
 		break;
-	case EVENT_HEAL: heal(w); break;
+	case EVENT_HEAL: world_heal(w); break;
 	}
 }
 
@@ -316,7 +316,7 @@ static bool reached(const struct world *w)
 		return false;
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		const struct sim_node *n = &w->nodes[i];
-		if (!w->checks.faulty[n->seat] && (!n->up || n->told < w->target))
+		if (!w->checks.faulty[n->seat] && !n->gone && (!n->up || n->told < w->target))
 			return false;
 	}
 	return true;
@@ -340,14 +340,20 @@ bool world_run(struct world *w)
 		w->options.cast(w);
 	if (w->script && w->script->begin)
 		w->script->begin(w);
-	for (uint32_t i = 0; i < w->node_count; i++)
-		start(w, &w->nodes[i]);
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		struct sim_node *n = &w->nodes[i];
+		if (n->start_us > 0)
+			world_at(w, n->start_us, EVENT_START, n, 0);
+		else if (!n->gone)
+			start(w, n);
+	}
 	world_at(w, 1000, EVENT_WORK, NULL, 0);
 	if (w->options.crashes)
 		world_at(w, random_below(&w->dice, 400 * 1000), EVENT_CHAOS, NULL, 0);
 	if (w->options.loss > 0)
 		net_weather(&w->net);
-	world_at(w, w->options.fault_ms * 1000, EVENT_HEAL, NULL, 0);
+	if (!w->script || !w->script->heals)
+		world_at(w, w->options.fault_ms * 1000, EVENT_HEAL, NULL, 0);
 	uint64_t end_us = w->options.fault_ms * 1000 + LIVENESS_US;
 	while (!w->fault[0] && !reached(w)) {
 		struct event event = pop(w);
@@ -366,8 +372,8 @@ bool world_run(struct world *w)
 				(unsigned long long)(w->now_us / 1000));
 	}
 	for (uint32_t i = 0; i < w->node_count && !w->fault[0]; i++) {
-		if (actor_replaces(&w->nodes[i]))
-			continue;
+		if (actor_replaces(&w->nodes[i]) || w->nodes[i].life == 0)
+			continue; /* no replica, or never started */
 		checks_store(&w->checks, i, &w->nodes[i].store, w->nodes[i].told, true);
 		if (w->checks.fault[0])
 			world_fail(w, "%s", w->checks.fault);

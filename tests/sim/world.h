@@ -10,6 +10,7 @@
 #include "tests/sim/node.h"
 #include "tests/sim/work.h"
 
+struct scenario;
 struct script;
 
 struct sim_options {
@@ -24,9 +25,10 @@ struct sim_options {
 	uint64_t crash_at;
 	enum crash_kind crash_kind;
 	bool crash_torn;
-	uint64_t fault_ms;           /* how long the faults last */
-	int64_t blocks;              /* to be committed after them */
-	const struct script *script; /* NULL: none */
+	uint64_t fault_ms;               /* how long the faults last */
+	int64_t blocks;                  /* to be committed after them */
+	const struct script *script;     /* NULL: none */
+	const struct scenario *scenario; /* of scenario_script */
 	/* Places actors, when everybody is there and nobody has started. NULL: nobody to place. */
 	void (*cast)(struct world *w);
 };
@@ -98,6 +100,8 @@ void world_at(struct world *w, uint64_t delay_us, enum event_kind kind, const st
 	uint64_t detail);
 /* What happened, into the hash and, when asked for, onto the screen. */
 void world_note(struct world *w, const struct sim_node *n, const char *what, struct bytes detail);
+/* From now on nothing fails. */
+void world_heal(struct world *w);
 /* The node is down; it will be started again. */
 void world_crashed(struct world *w, const struct sim_node *n);
 /* The node that is up and has the highest chain; NULL: none is up. */

@@ -65,7 +65,8 @@ enum {
 	GENESIS_INTERVAL_MS = 1000, /* of pace interval, unless told */
 
 	/* peers */
-	PEERS_MAX = 64, /* that one node lists */
+	LOOK_BACK_BLOCKS = 10, /* in which a validator looks for signatures of its key */
+	PEERS_MAX = 64,        /* that one node lists */
 	PEER_NAME_BYTES_MAX = 64,
 	EARLY_BYTES_MAX =
 		6 * 1024 * 1024,          /* of one peer: what it says of the next height already */

@@ -103,8 +103,7 @@ unsigned fence_next_slot(const struct fence_record *in_force)
 	return (unsigned)((in_force->counter + 1) % 2);
 }
 
-/* -1, 0, 1: a is signed before, at, after b in the order of (height, round, step). */
-static int order(const struct fence_record *a, const struct fence_record *b)
+int fence_order(const struct fence_record *a, const struct fence_record *b)
 {
 	if (a->height != b->height)
 		return a->height < b->height ? -1 : 1;
@@ -117,7 +116,7 @@ static int order(const struct fence_record *a, const struct fence_record *b)
 
 enum fence_answer fence_ask(const struct fence_record *last, const struct fence_record *wanted)
 {
-	int later = order(wanted, last);
+	int later = fence_order(wanted, last);
 	if (later > 0)
 		return FENCE_SIGN;
 	if (later == 0 && hash_equal(&last->sign_bytes, &wanted->sign_bytes))

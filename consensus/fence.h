@@ -46,6 +46,9 @@ void fence_follow(
 /* Which slot (0 or 1) the next record goes to: the one that does not hold the record in force. */
 unsigned fence_next_slot(const struct fence_record *in_force);
 
+/* -1, 0, 1: a is signed before, at, after b in the order of (height, round, step). */
+int fence_order(const struct fence_record *a, const struct fence_record *b);
+
 enum fence_answer {
 	FENCE_SIGN,  /* strictly later than all before: write the record, sync, sign */
 	FENCE_AGAIN, /* the very same bytes: signing them again says nothing new */

@@ -75,6 +75,9 @@ static const struct key keys[] = {
 	FLAG("metrics.enabled", metrics_enabled, "true", "serve /metrics"),
 	TEXT("metrics.listen", metrics_listen, "127.0.0.1", "address of the metrics port"),
 	NUMBER("metrics.port", metrics_port, "9090", 0, 65535, "Prometheus metrics port"),
+	FLAG("validator.unsafe_renew_fence", renew_fence, "false",
+		"vote although the record of what this key signed is missing, damaged or old; "
+		"never while another process has the key"),
 	FLAG("clock.unchecked", clock_unchecked, "false",
 		"start although the clock disagrees with the last block"),
 };

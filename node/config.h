@@ -13,6 +13,7 @@ struct config {
 	char moniker[CONFIG_TEXT_BYTES];
 	char log_level[CONFIG_TEXT_BYTES];
 	uint64_t verify_threads; /* 0: one a core, at least one */
+	bool renew_fence; /* the operator's word: vote without the record of what was signed */
 
 	char p2p_listen[CONFIG_TEXT_BYTES];
 	uint64_t p2p_port;

@@ -176,7 +176,8 @@ static enum status start_driver(struct daemon_parts *p, char fault[NODE_FAULT_BY
 	replica_config_of(p, &config.replica);
 	config.replica.me = validator_key_of(&config.secret);
 	config.verify_threads = thread_count(p->config);
-	config.clock_unchecked = p->config->clock_unchecked;
+	config.replica.clock_unchecked = p->config->clock_unchecked;
+	config.replica.renew_fence = p->config->renew_fence;
 	if (p->net) {
 		config.send = peering_send;
 		config.drop = peering_drop;
@@ -331,6 +332,15 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	event_base_loopbreak(p->loop);
 }
 
+static void on_clock_signal(evutil_socket_t number, short what, void *arg)
+{
+	(void)number;
+	(void)what;
+	struct daemon_parts *p = arg;
+	if (p->driver)
+		driver_trust_clock(p->driver);
+}
+
 static void say_ready(struct daemon_parts *p)
 {
 	log_event(&p->log, LOG_INFO,
@@ -370,6 +380,8 @@ int daemon_run(const char *home, const struct config *config)
 	}
 	struct event *term = evsignal_new(p->loop, SIGTERM, on_signal, p);
 	struct event *interrupt = evsignal_new(p->loop, SIGINT, on_signal, p);
+	struct event *clock = evsignal_new(p->loop, SIGUSR1, on_clock_signal, p);
+	evsignal_add(clock, NULL);
 	evsignal_add(term, NULL);
 	evsignal_add(interrupt, NULL);
 	int code = 0;
@@ -388,6 +400,7 @@ int daemon_run(const char *home, const struct config *config)
 	close_all(p);
 	event_free(term);
 	event_free(interrupt);
+	event_free(clock);
 	event_base_free(p->loop);
 	return code;
 }

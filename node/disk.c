@@ -22,55 +22,59 @@ static enum status write_at(int fd, struct bytes data, off_t at)
 	return STATUS_OK;
 }
 
-static enum status fence_create(struct disk *d, const char *path, char fault[NODE_FAULT_BYTES])
-{
-	uint8_t fresh[FENCE_FILE_BYTES];
-	fence_fresh(fresh);
-	enum status status = files_create(path, 0600, bytes_view(fresh, sizeof fresh), fault);
-	if (status != STATUS_OK)
-		return status;
-	d->fence_fd = open(path, O_RDWR | O_CLOEXEC);
-	return d->fence_fd < 0 ? STATUS_IO : STATUS_OK;
-}
-
-static enum status fence_open(
-	struct disk *d, const char *home, bool required, char fault[NODE_FAULT_BYTES])
+enum status disk_make_fence(const char *home, char fault[NODE_FAULT_BYTES])
 {
 	char path[NODE_PATH_BYTES];
+	uint8_t fresh[FENCE_FILE_BYTES];
+	fence_fresh(fresh);
 	enum status status = files_join(path, home, "fence");
+	return status == STATUS_OK
+		       ? files_create(path, 0600, bytes_view(fresh, sizeof fresh), fault)
+		       : status;
+}
+
+static enum status fence_open(struct disk *d, const char *home, char fault[NODE_FAULT_BYTES])
+{
+	enum status status = files_join(d->fence_path, home, "fence");
 	if (status != STATUS_OK)
 		return status;
-	d->fence_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (d->fence_fd < 0 && errno == ENOENT && !required)
-		return fence_create(d, path, fault);
-	if (d->fence_fd < 0 && errno != ENOENT) {
-		snprintf(fault, NODE_FAULT_BYTES, "can't open %.150s: %s", path, strerror(errno));
-		return STATUS_IO;
-	}
+	d->fence_fd = open(d->fence_path, O_RDWR | O_CLOEXEC);
+	if (d->fence_fd < 0 && errno == ENOENT)
+		return STATUS_OK;
 	if (d->fence_fd < 0) {
-		snprintf(fault, NODE_FAULT_BYTES,
-			"%.150s: the record of what this validator signed is missing; without it "
-			"the key could sign "
-			"twice",
-			path);
-		return STATUS_NOT_FOUND;
+		snprintf(fault, NODE_FAULT_BYTES, "can't open %.150s: %s", d->fence_path,
+			strerror(errno));
+		return STATUS_IO;
 	}
 	uint8_t file[FENCE_FILE_BYTES];
 	ssize_t got = pread(d->fence_fd, file, sizeof file, 0);
-	enum fence_slot slot =
-		got == (ssize_t)sizeof file ? fence_load(&d->fence, file) : FENCE_DAMAGED;
-	/* Signed for blocks that are in the store, and no record of it: it isn't the same file. */
-	bool lost = required && d->fence.step == FENCE_NOTHING;
-	if (slot != FENCE_WHOLE || lost) {
-		snprintf(fault, NODE_FAULT_BYTES,
-			"%.150s: the record of what this validator signed is damaged", path);
-		return STATUS_CORRUPT;
-	}
+	d->fence_known = got == (ssize_t)sizeof file && fence_load(&d->fence, file) == FENCE_WHOLE;
+	if (!d->fence_known)
+		memset(&d->fence, 0, sizeof d->fence);
 	return STATUS_OK;
 }
 
-enum status disk_open(
-	struct disk *out, const char *home, bool fence_required, char fault[NODE_FAULT_BYTES])
+/* A file that begins with this record. By a rename, so that what was there is whole or gone. */
+static enum status fence_renew(struct disk *d, const struct fence_record *record)
+{
+	char path[NODE_PATH_BYTES], fault[NODE_FAULT_BYTES];
+	uint8_t file[FENCE_FILE_BYTES];
+	fence_fresh(file);
+	fence_encode(file + (size_t)fence_next_slot(&d->fence) * FENCE_SLOT_BYTES, record);
+	snprintf(path, sizeof path, "%.*s.new", NODE_PATH_BYTES - 5, d->fence_path);
+	unlink(path); /* of an attempt that a crash ended */
+	enum status status = files_create(path, 0600, bytes_view(file, sizeof file), fault);
+	if (status == STATUS_OK)
+		status = files_move(d->fence_path, path, fault);
+	if (status != STATUS_OK)
+		return status;
+	if (d->fence_fd >= 0)
+		close(d->fence_fd);
+	d->fence_fd = open(d->fence_path, O_RDWR | O_CLOEXEC);
+	return d->fence_fd < 0 ? status_of_errno(errno) : STATUS_OK;
+}
+
+enum status disk_open(struct disk *out, const char *home, char fault[NODE_FAULT_BYTES])
 {
 	memset(out, 0, sizeof *out);
 	out->log_fd = out->fence_fd = -1;
@@ -90,7 +94,7 @@ enum status disk_open(
 	/* A killed process leaves bytes that were never synced; they are read back all the same. */
 	out->log_dirty = out->log_len > 0;
 	if (status == STATUS_OK)
-		status = fence_open(out, home, fence_required, fault);
+		status = fence_open(out, home, fault);
 	if (status != STATUS_OK)
 		disk_close(out);
 	return status;
@@ -179,6 +183,13 @@ enum status disk_log_reset(struct disk *d)
 enum status disk_fence_write(struct disk *d, struct fence_record *record)
 {
 	fence_follow(record, &d->fence, (uint64_t)d->log_synced);
+	if (!d->fence_known) {
+		enum status renewed = fence_renew(d, record);
+		d->fence_known = renewed == STATUS_OK;
+		if (d->fence_known)
+			d->fence = *record;
+		return renewed;
+	}
 	uint8_t slot[FENCE_SLOT_BYTES];
 	fence_encode(slot, record);
 	off_t at = (off_t)fence_next_slot(&d->fence) * FENCE_SLOT_BYTES;

@@ -16,15 +16,19 @@ struct disk {
 	struct buf pending; /* appended to the log, not written yet */
 	bool log_dirty;     /* written, not synced */
 	off_t log_len;
-	off_t log_synced; /* durable up to here */
-	struct fence_record fence;
+	off_t log_synced;          /* durable up to here */
+	bool fence_known;          /* the file is there with a whole record */
+	struct fence_record fence; /* in force; nothing when it isn't known */
+	char fence_path[NODE_PATH_BYTES];
 };
 
-/* Opens (or, in a fresh home, makes and preallocates) HOME/consensus.log and HOME/fence.
- * STATUS_CORRUPT: the fence is there and damaged; STATUS_NOT_FOUND: it is missing though the home
- * has been used (fence_required). */
-MUST_USE enum status disk_open(
-	struct disk *out, const char *home, bool fence_required, char fault[NODE_FAULT_BYTES]);
+/* The fence of a home that is being made: its key has signed nothing. Nobody else makes one from
+ * nothing, so a home without it has lost it. STATUS_BUSY: there is one. */
+MUST_USE enum status disk_make_fence(const char *home, char fault[NODE_FAULT_BYTES]);
+
+/* Opens HOME/consensus.log, made if need be, and HOME/fence. A fence that is missing or damaged is
+ * an answer (fence_known), not a failure. */
+MUST_USE enum status disk_open(struct disk *out, const char *home, char fault[NODE_FAULT_BYTES]);
 void disk_close(struct disk *d);
 
 /* The log's whole content, appended to out. */
@@ -38,7 +42,8 @@ MUST_USE enum status disk_log_sync(struct disk *d);
 /* The log begins anew. A crash may bring the old one back; its records carry their height. */
 MUST_USE enum status disk_log_reset(struct disk *d);
 
-/* Makes the record durable (its counter and log_bytes are set here). */
+/* Makes the record durable (its counter and log_bytes are set here). Where no fence was known, a
+ * new file takes the place of what is there. */
 MUST_USE enum status disk_fence_write(struct disk *d, struct fence_record *record);
 
 #endif

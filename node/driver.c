@@ -46,13 +46,17 @@ struct driver {
 
 static void pump(struct driver *d);
 
+/* status STATUS_OK: what says it all. */
 static void stop(struct driver *d, const char *what, enum status status)
 {
 	if (d->stop_told)
 		return;
 	d->stop_told = true;
 	char why[NODE_FAULT_BYTES];
-	snprintf(why, sizeof why, "%s: %s", what, status_text(status));
+	if (status == STATUS_OK)
+		snprintf(why, sizeof why, "%s", what);
+	else
+		snprintf(why, sizeof why, "%s: %s", what, status_text(status));
 	log_event(d->config.replica.log, LOG_BROKEN, "node_stops reason=\"%s\"", why);
 	d->config.stopped(d->config.ctx, why);
 }
@@ -93,7 +97,7 @@ static bool synced(struct driver *d)
 	d->counts.log_syncs++;
 	enum status status = disk_log_sync(&d->disk);
 	if (status != STATUS_OK)
-		stop(d, "the consensus log", status);
+		stop(d, "syncing the consensus log", status);
 	return status == STATUS_OK;
 }
 
@@ -111,7 +115,7 @@ static void do_sign(struct driver *d, const struct replica_effect *e)
 	case FENCE_REFUSE: answer.u.sign.refused = true; break;
 	}
 	if (status != STATUS_OK) {
-		stop(d, "the fence", status);
+		stop(d, "writing the fence", status);
 		return;
 	}
 	if (!answer.u.sign.refused)
@@ -204,13 +208,15 @@ static enum status submit(
 
 static void do_effect(struct driver *d, const struct replica_effect *e)
 {
+	enum status status;
 	switch (e->kind) { /* lint: dispatch */
 	case REPLICA_LOG: disk_log_append(&d->disk, e->bytes); break;
 	case REPLICA_LOG_SYNC: d->sync_wanted = true; break;
 	case REPLICA_LOG_RESET:
 		d->sync_wanted = false;
-		if (disk_log_reset(&d->disk) != STATUS_OK)
-			stop(d, "the consensus log", STATUS_IO);
+		status = disk_log_reset(&d->disk);
+		if (status != STATUS_OK)
+			stop(d, "emptying the consensus log", status);
 		break;
 	case REPLICA_SIGN:
 		if (synced(d))
@@ -273,10 +279,11 @@ static void pump(struct driver *d)
 		replica_step(d->replica, &in, clock_now(), &d->effects);
 		do_effects(d);
 	}
-	if (!d->stop_told && disk_log_push(&d->disk) != STATUS_OK)
-		stop(d, "the consensus log", STATUS_IO);
+	enum status status = d->stop_told ? STATUS_OK : disk_log_push(&d->disk);
+	if (status != STATUS_OK)
+		stop(d, "writing the consensus log", status);
 	if (replica_stopped(d->replica))
-		stop(d, replica_stopped(d->replica), STATUS_IO);
+		stop(d, replica_stopped(d->replica), STATUS_OK);
 	d->pumping = false;
 	if (!d->stop_told)
 		arm_tick(d);
@@ -325,26 +332,6 @@ static void on_applied(void *ctx, struct apply_job *job)
 
 /* ---- life ---- */
 
-/* With one validator nobody else can say what time it is: a clock that disagrees with the chain
- * needs the operator's word. */
-static enum status check_clock(const struct driver_config *config, const struct chain_head *head,
-	char fault[NODE_FAULT_BYTES])
-{
-	static const int64_t AHEAD_MS_MAX = (int64_t)30 * 24 * 3600 * 1000;
-	if (config->clock_unchecked || head->validators.count != 1 ||
-		head->height < head->initial_height)
-		return STATUS_OK;
-	int64_t ahead_ms = timestamp_ms(clock_now().wall) - timestamp_ms(head->time);
-	if (ahead_ms >= 0 && ahead_ms <= AHEAD_MS_MAX)
-		return STATUS_OK;
-	snprintf(fault, NODE_FAULT_BYTES,
-		"this machine's clock is %lld s %s the last block; if it is right, start with "
-		"--clock.unchecked true",
-		(long long)((ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000),
-		ahead_ms < 0 ? "behind" : "ahead of");
-	return STATUS_REFUSED;
-}
-
 static enum status recover(struct driver *d, char fault[NODE_FAULT_BYTES])
 {
 	struct buf log;
@@ -352,10 +339,14 @@ static enum status recover(struct driver *d, char fault[NODE_FAULT_BYTES])
 	size_t good = 0;
 	enum status status = disk_log_read(&d->disk, &log, fault);
 	if (status == STATUS_OK)
-		status = replica_recover(d->replica, buf_view(&log), &d->disk.fence, clock_now(),
-			&d->effects, &good, fault);
-	if (status == STATUS_OK)
+		status = replica_recover(d->replica, buf_view(&log),
+			d->disk.fence_known ? &d->disk.fence : NULL, clock_now(), &d->effects,
+			&good, fault);
+	if (status == STATUS_OK) {
 		status = disk_log_cut(&d->disk, good);
+		if (status != STATUS_OK)
+			snprintf(fault, NODE_FAULT_BYTES, "cutting the consensus log's torn tail");
+	}
 	buf_fini(&log);
 	return status;
 }
@@ -366,12 +357,7 @@ static enum status start(struct driver *d, char fault[NODE_FAULT_BYTES])
 	enum status status = replica_new(&d->replica, &config->replica, fault);
 	if (status != STATUS_OK)
 		return status;
-	const struct chain_head *head = replica_head(d->replica);
-	status = check_clock(config, head, fault);
-	if (status != STATUS_OK)
-		return status;
-	bool used = head->height >= head->initial_height;
-	status = disk_open(&d->disk, config->home, used, fault);
+	status = disk_open(&d->disk, config->home, fault);
 	if (status != STATUS_OK)
 		return status;
 	snprintf(fault, NODE_FAULT_BYTES, "memory for the driver");
@@ -478,6 +464,15 @@ void driver_peer_message(struct driver *d, uint32_t peer, struct bytes message)
 {
 	CHECK(!d->pumping); /* the bytes must live until their turn */
 	peer_input(d, REPLICA_MESSAGE, peer, message);
+}
+
+void driver_trust_clock(struct driver *d)
+{
+	if (d->stop_told)
+		return;
+	struct replica_input in = {.kind = REPLICA_CLOCK_TRUSTED};
+	put_input(d, &in);
+	pump(d);
 }
 
 enum status driver_wait(struct driver *d, const struct hash32 *hash, uint64_t deadline_ms,

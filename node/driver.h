@@ -19,7 +19,6 @@ struct driver_config {
 	struct replica_config replica; /* me and mempool included */
 	struct validator_secret secret;
 	unsigned verify_threads;
-	bool clock_unchecked;
 	/* To a peer, or to REPLICA_EVERYONE; and ending a link for good reason. NULL: a chain of
 	 * one. Neither may call back into the driver but driver_peer_down. */
 	void (*send)(void *ctx, uint32_t peer, struct bytes message);
@@ -44,6 +43,9 @@ MUST_USE enum status driver_submit(
 void driver_peer_up(struct driver *d, uint32_t peer);
 void driver_peer_down(struct driver *d, uint32_t peer);
 void driver_peer_message(struct driver *d, uint32_t peer, struct bytes message);
+
+/* The operator's word that the wall clock is right, after it leapt ahead. */
+void driver_trust_clock(struct driver *d);
 
 /* done when the transaction is in a committed block, or with height 0 at deadline_ms of the steady
  * clock. STATUS_BUSY: WAITS_MAX are waiting. */

@@ -129,6 +129,14 @@ enum status files_create(
 	return status;
 }
 
+enum status files_move(const char *to, const char *from, char fault[NODE_FAULT_BYTES])
+{
+	if (rename(from, to) != 0)
+		return failed("can't rename", from, fault);
+	sync_folder_of(to);
+	return STATUS_OK;
+}
+
 enum status files_random(void *out, size_t len)
 {
 	uint8_t *at = out;

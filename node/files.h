@@ -18,6 +18,8 @@ MUST_USE enum status files_read(
 /* A new file, synced with its folder. STATUS_BUSY when it exists: nothing is overwritten. */
 MUST_USE enum status files_create(
 	const char *path, unsigned mode, struct bytes content, char fault[NODE_FAULT_BYTES]);
+/* from takes to's name, durably. */
+MUST_USE enum status files_move(const char *to, const char *from, char fault[NODE_FAULT_BYTES]);
 /* The kernel's random bytes. */
 MUST_USE enum status files_random(void *out, size_t len);
 /* errno as a status. */

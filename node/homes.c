@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "coordinator/coordinator.h"
 #include "node/config.h"
+#include "node/disk.h"
 #include "node/peers_file.h"
 #include "wallet/keystore.h"
 
@@ -222,6 +223,8 @@ static enum status make_node(struct genesis *g, struct net_peer *peer,
 	enum status status = files_mkdir(home, 0700, fault);
 	if (status == STATUS_OK)
 		status = make_key(&validator, home, "validator_key.json", fault);
+	if (status == STATUS_OK)
+		status = disk_make_fence(home, fault);
 	if (status == STATUS_OK)
 		status = make_key(&node, home, "node_key.json", fault);
 	if (status == STATUS_OK)

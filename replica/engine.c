@@ -23,6 +23,8 @@ static bool logged(enum consensus_input_kind kind)
 static void log_input(
 	struct replica *r, const struct consensus_input *in, struct replica_effects *out)
 {
+	if (r->silence != REPLICA_VOTES)
+		return;
 	struct replica_effect *e = replica_effect(out, REPLICA_LOG);
 	e->bytes_at = r->scratch.len;
 	wal_append_input(&r->scratch, in, r->core.height);
@@ -120,6 +122,9 @@ static void check_proposal(struct replica *r, const struct block_id *id, struct 
 static void ask_signature(struct replica *r, const struct sign_question *question, int64_t height,
 	int32_t round, enum fence_step step, struct replica_effects *out)
 {
+	struct fence_record wanted = {.height = height, .round = round, .step = step};
+	if (!voice_speaks(r, &wanted))
+		return;
 	CHECK(r->question_count < QUESTIONS_MAX);
 	r->questions[(r->question_first + r->question_count++) % QUESTIONS_MAX] = *question;
 	struct replica_effect *e = replica_effect(out, REPLICA_SIGN);
@@ -129,9 +134,7 @@ static void ask_signature(struct replica *r, const struct sign_question *questio
 	else
 		vote_sign_bytes(&r->scratch, r->config.start.chain_id, &question->vote);
 	e->bytes.len = r->scratch.len - e->bytes_at;
-	e->u.fence.height = height;
-	e->u.fence.round = round;
-	e->u.fence.step = step;
+	e->u.fence = wanted;
 	e->u.fence.validator = validator_address_of(&r->config.me);
 	if (buf_ok(&r->scratch))
 		e->u.fence.sign_bytes =
@@ -268,6 +271,9 @@ static void commit(struct replica *r, const struct consensus_effect *e, struct r
 
 static void note_evidence(struct replica *r, const struct consensus_effect *e)
 {
+	struct validator_address me = validator_address_of(&r->config.me);
+	if (memcmp(&e->vote.address, &me, sizeof me) == 0)
+		voice_contradicted(r, e->vote.height, e->vote.round);
 	if (e->vote.height == r->core.height)
 		evidence_note(&r->evidence, &e->vote, &e->other);
 	char address[41];
@@ -370,7 +376,7 @@ static void built(struct replica *r, struct apply_job *job, struct replica_now n
 	if (job->height == r->core.height)
 		drop_unfit(r, job, now);
 	if (job->height != r->core.height || job->round != r->core.round ||
-		r->core.step != STEP_PROPOSE)
+		r->core.step != STEP_PROPOSE || r->silence != REPLICA_VOTES)
 		return; /* the round went on without us */
 	struct arena arena;
 	arena_init(&arena, APPLY_ARENA_BYTES_MAX);
@@ -439,7 +445,9 @@ static void written(struct replica *r, struct apply_job *job, struct replica_now
 	uint64_t now_ms = (uint64_t)timestamp_ms(pace_block_time(r, now));
 	mempool_committed(r->config.mempool, c->tx_hashes, c->tx_count, result->touches,
 		result->touch_count, now_ms);
-	replica_effect(out, REPLICA_LOG_RESET);
+	voice_committed(r, now);
+	if (r->silence == REPLICA_VOTES)
+		replica_effect(out, REPLICA_LOG_RESET);
 	struct replica_effect *e = replica_effect(out, REPLICA_COMMITTED);
 	e->u.committed.height = r->head.height;
 	e->u.committed.tx_count = c->tx_count;

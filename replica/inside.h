@@ -72,6 +72,15 @@ struct replica {
 	uint32_t request_peer;
 	uint64_t request_due_ms;
 	struct buf scratch; /* bytes of this step's effects */
+	/* voice.c: whether it may vote */
+	enum replica_silence silence;
+	int64_t silent_through;     /* LOG_ROTTEN, BLOCKS_LOST: votes again above this height */
+	uint32_t quiet_blocks;      /* LOOKING_BACK: new ones without a signature of our key */
+	struct fence_record spoken; /* the last that our key is known to have been asked for */
+	char silent_text[256];
+	/* clock.c */
+	bool clock_known, clock_paused, clock_behind;
+	int64_t clock_offset_ms; /* of the wall clock over the steady one, as trusted */
 	const char *stopped;
 	char stopped_text[APP_LOG_BYTES + 64];
 };
@@ -115,6 +124,27 @@ void admit_tx(struct replica *r, const struct replica_input *in, struct replica_
 void admit_verified(struct replica *r, const struct replica_input *in, struct replica_now now,
 	struct replica_effects *out);
 
+/* voice.c: whether this validator may vote */
+/* At start. STATUS_CORRUPT: it must not, and nobody else can go on. */
+MUST_USE enum status voice_start(
+	struct replica *r, const struct fence_record *fence, char fault[256]);
+/* The log lost what a signature of height stood on. */
+MUST_USE enum status voice_log_rotten(struct replica *r, int64_t height, char fault[256]);
+/* It asks for this signature. False: it must not. */
+MUST_USE bool voice_speaks(struct replica *r, const struct fence_record *wanted);
+/* A message that our own key signed has come from outside. */
+void voice_heard(struct replica *r, int64_t height, int32_t round, enum fence_step step);
+/* Two votes of our own key contradict each other. */
+void voice_contradicted(struct replica *r, int64_t height, int32_t round);
+/* r->head is the next block's: may it vote again? */
+void voice_committed(struct replica *r, struct replica_now now);
+
+/* clock.c: the wall clock against the steady one [protocol 6] */
+void clock_watch(struct replica *r, struct replica_now now);
+void clock_trust(struct replica *r, struct replica_now now);
+/* STATUS_REFUSED: alone, and the clock disagrees with the chain. */
+MUST_USE enum status clock_start(const struct replica *r, struct replica_now now, char fault[256]);
+
 /* peers.c: what comes from peers */
 void peers_up(struct replica *r, uint32_t peer, struct replica_effects *out);
 void peers_down(struct replica *r, uint32_t peer);
@@ -135,5 +165,7 @@ void gossip_run(struct replica *r, struct replica_now now, struct replica_effect
 uint64_t gossip_next_ms(const struct replica *r);
 /* A peer is past our height. */
 bool gossip_behind(const struct replica *r);
+/* The highest height that peers claim, but for the boldest third of them; 0: nobody claims any. */
+int64_t gossip_claimed(const struct replica *r);
 
 #endif

@@ -6,7 +6,7 @@
 
 /* A block of at most this many transactions is followed at once by the next; after a larger one we
  * gather, so that load makes blocks larger rather than more. */
-enum { SMALL_BLOCK_TXS = 16 };
+enum { SMALL_BLOCK_TXS = 16, CLOCK_LOOK_MS = 500 };
 
 /* max(clock, last block time + 1 ms), in whole milliseconds: deadlines count in them. */
 struct timestamp pace_block_time(const struct replica *r, struct replica_now now)
@@ -131,7 +131,9 @@ void pace_run(struct replica *r, struct replica_now now, struct replica_effects 
 	}
 	if (r->build_wanted && build_is_late(r))
 		r->build_wanted = false;
-	if (r->build_wanted && !r->build_running && seal_ms(r, now) <= now.steady_ms)
+	/* Whose clock leapt lets the others propose. */
+	if (r->build_wanted && !r->build_running && !r->clock_paused &&
+		seal_ms(r, now) <= now.steady_ms)
 		build(r, now, out);
 }
 
@@ -140,7 +142,10 @@ uint64_t pace_next_ms(const struct replica *r, struct replica_now now)
 	uint64_t next = UINT64_MAX;
 	if (r->core.step == STEP_WAIT)
 		next = begin_ms(r, now);
-	if (r->build_wanted && !r->build_running) {
+	if (r->build_wanted && !r->build_running && r->clock_paused) {
+		uint64_t look = now.steady_ms + CLOCK_LOOK_MS;
+		next = look < next ? look : next;
+	} else if (r->build_wanted && !r->build_running) {
 		uint64_t seal = seal_ms(r, now);
 		next = seal < next ? seal : next;
 	}

@@ -9,6 +9,11 @@
 
 enum { MESSAGE_ARENA_BYTES_MAX = 1024 * 1024, EARLY_HEAD_BYTES = 8 };
 
+static bool is_our_key(const struct replica *r, const struct validator *v)
+{
+	return memcmp(v->key.b, r->config.me.b, sizeof v->key.b) == 0;
+}
+
 static const char *on_proposal(struct replica *r, const Pb__Proposal *pb, struct replica_now now)
 {
 	struct consensus_input in = {.kind = IN_PROPOSAL, .now = now.wall};
@@ -21,6 +26,8 @@ static const char *on_proposal(struct replica *r, const Pb__Proposal *pb, struct
 	uint32_t proposer = consensus_proposer(&r->core, p->round);
 	if (!proposal_verify(p, r->config.start.chain_id, &r->core.validators.v[proposer].key))
 		return "proposal signature";
+	if (is_our_key(r, &r->core.validators.v[proposer]))
+		voice_heard(r, p->height, p->round, FENCE_PROPOSAL);
 	engine_input(r, &in);
 	return NULL;
 }
@@ -41,6 +48,9 @@ static const char *on_vote(struct replica *r, const Pb__Vote *pb, struct replica
 		return "vote address";
 	if (!vote_verify(v, r->config.start.chain_id, &set->v[v->index].key))
 		return "vote signature";
+	if (is_our_key(r, &set->v[v->index]))
+		voice_heard(r, v->height, v->round,
+			v->type == VOTE_PREVOTE ? FENCE_PREVOTE : FENCE_PRECOMMIT);
 	engine_input(r, &in);
 	return NULL;
 }

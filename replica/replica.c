@@ -162,6 +162,18 @@ static void height_start_of(struct height_start *out, const struct chain_head *h
 	out->last_time = head->time;
 }
 
+static enum status start_core(struct replica *r, char fault[256])
+{
+	struct height_start start;
+	height_start_of(&start, &r->head);
+	enum status status = consensus_init(&r->core, &r->config.timing, &r->config.me, &start);
+	if (status == STATUS_OK)
+		status = restore_last_commit(r);
+	if (status != STATUS_OK)
+		snprintf(fault, 256, "the last block's commit: %s", status_text(status));
+	return status;
+}
+
 enum status replica_new(struct replica **out, const struct replica_config *config, char fault[256])
 {
 	struct replica *r = calloc(1, sizeof *r);
@@ -175,15 +187,8 @@ enum status replica_new(struct replica **out, const struct replica_config *confi
 		snprintf(fault, 256, "%s", replica_stopped(r));
 		status = STATUS_INVALID;
 	}
-	if (status == STATUS_OK) {
-		struct height_start start;
-		height_start_of(&start, &r->head);
-		status = consensus_init(&r->core, &r->config.timing, &config->me, &start);
-	}
-	if (status == STATUS_OK) {
-		status = restore_last_commit(r);
-		snprintf(fault, 256, "the last block's commit: %s", status_text(status));
-	}
+	if (status == STATUS_OK)
+		status = start_core(r, fault);
 	if (status != STATUS_OK) {
 		replica_free(r);
 		return status;
@@ -255,7 +260,7 @@ bool replica_keep_candidate(struct replica *r, struct candidate *take, struct re
 		return false;
 	}
 	*place = take;
-	if (r->replaying)
+	if (r->replaying || r->silence != REPLICA_VOTES)
 		return true;
 	struct replica_effect *e = replica_effect(out, REPLICA_LOG);
 	e->bytes_at = r->scratch.len;
@@ -326,6 +331,7 @@ void replica_step(struct replica *r, const struct replica_input *in, struct repl
 		return;
 	}
 	buf_clear(&r->scratch);
+	clock_watch(r, now);
 	switch (in->kind) { /* lint: dispatch */
 	case REPLICA_TICK: mempool_tick(r->config.mempool, (uint64_t)timestamp_ms(now.wall)); break;
 	case REPLICA_TX: admit_tx(r, in, now, out); break;
@@ -337,6 +343,7 @@ void replica_step(struct replica *r, const struct replica_input *in, struct repl
 		break;
 	case REPLICA_SIGNED: engine_signed(r, in, now); break;
 	case REPLICA_APPLIED: engine_applied(r, in->u.job, now, out); break;
+	case REPLICA_CLOCK_TRUSTED: clock_trust(r, now); break;
 	}
 	fire_timers(r, now);
 	engine_run(r, now, out);
@@ -389,7 +396,8 @@ static enum status replay_record(
 }
 
 /* needed: bytes that a signature of this height stands on. Whatever is wrong after them was never
- * promised to anybody: writes that a crash left in disorder, or rot that harms nothing. */
+ * promised to anybody: writes that a crash left in disorder, or rot that harms nothing.
+ * STATUS_CORRUPT: something is wrong before. */
 static enum status replay(
 	struct replica *r, struct bytes log, uint64_t needed, size_t *log_len_good, char fault[256])
 {
@@ -417,23 +425,39 @@ static enum status replay(
 	}
 }
 
+/* The height in progress from the log; where that lost a promise, from nothing and in silence. */
+static enum status restore(struct replica *r, struct bytes log, const struct fence_record *fence,
+	size_t *log_len_good, char fault[256])
+{
+	bool signed_here = fence && fence->step != FENCE_NOTHING && fence->height == r->core.height;
+	uint64_t needed = signed_here ? fence->log_bytes : 0;
+	r->replaying = true;
+	enum status status = replay(r, log, needed, log_len_good, fault);
+	r->replaying = false;
+	if (status != STATUS_CORRUPT)
+		return status;
+	int64_t height = r->core.height;
+	forget_candidates(r);
+	consensus_fini(&r->core);
+	*log_len_good = log.len;
+	char restart_fault[256];
+	status = start_core(r, restart_fault);
+	return status == STATUS_OK ? voice_log_rotten(r, height, fault) : status;
+}
+
 enum status replica_recover(struct replica *r, struct bytes log, const struct fence_record *fence,
 	struct replica_now now, struct replica_effects *out, size_t *log_len_good, char fault[256])
 {
+	*log_len_good = log.len;
+	enum status status = clock_start(r, now, fault);
+	if (status == STATUS_OK)
+		status = voice_start(r, fence, fault);
+	if (status != STATUS_OK)
+		return status;
 	snprintf(fault, 256, "the consensus log");
-	if (fence->step != FENCE_NOTHING && fence->height > r->head.height + 1) {
-		snprintf(fault, 256,
-			"this key has signed at height %lld, but the store ends at %lld: blocks "
-			"were lost",
-			(long long)fence->height, (long long)r->head.height);
-		return STATUS_CORRUPT;
-	}
 	r->last_block_empty = false; /* unknown: one block more than needed does no harm */
-	r->replaying = true;
-	bool signed_here = fence->step != FENCE_NOTHING && fence->height == r->core.height;
-	enum status status =
-		replay(r, log, signed_here ? fence->log_bytes : 0, log_len_good, fault);
-	r->replaying = false;
+	if (r->silence == REPLICA_VOTES)
+		status = restore(r, log, fence, log_len_good, fault);
 	if (status != STATUS_OK)
 		return status;
 	size_t from = out->count;

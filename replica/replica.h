@@ -31,9 +31,10 @@ enum replica_input_kind {
 	REPLICA_TX_VERIFIED, /* answers REPLICA_VERIFY_TX */
 	REPLICA_PEER_UP,     /* an authenticated link to a peer is open */
 	REPLICA_PEER_DOWN,
-	REPLICA_MESSAGE, /* bytes of an authenticated peer */
-	REPLICA_SIGNED,  /* answers REPLICA_SIGN, in order */
-	REPLICA_APPLIED  /* answers REPLICA_APPLY, in order; takes the job */
+	REPLICA_MESSAGE,      /* bytes of an authenticated peer */
+	REPLICA_SIGNED,       /* answers REPLICA_SIGN, in order */
+	REPLICA_APPLIED,      /* answers REPLICA_APPLY, in order; takes the job */
+	REPLICA_CLOCK_TRUSTED /* the operator's word that the wall clock is right as it is now */
 };
 
 struct replica_input {
@@ -121,6 +122,11 @@ struct replica_config {
 	struct store *store;            /* borrowed */
 	struct mempool *mempool;        /* borrowed; its account callback is the app's */
 	struct consensus_timing timing; /* zero fields: CometBFT's defaults */
+	/* The operator's word: vote although what this key signed isn't known any more. */
+	bool renew_fence;
+	bool clock_unchecked;      /* the operator's word: start at whatever the clock says */
+	bool ignores_twins;        /* a test's twins: they must go on */
+	uint32_t look_back_blocks; /* for signatures of our key; 0: LOOK_BACK_BLOCKS */
 	struct log *log;
 };
 
@@ -137,10 +143,12 @@ MUST_USE enum status replica_new(
 	struct replica **out, const struct replica_config *config, char fault[256]);
 void replica_free(struct replica *r);
 
-/* What the consensus log said at start. Restores the height in progress and leaves in out what is
- * to be done. *log_len_good: where a torn tail, if any, starts and the driver must cut.
- * STATUS_CORRUPT: the log is damaged or ends before what the fence's record stands on, or the fence
- * knows of a height the store lost: this key must not vote [design D6]. */
+/* What log and fence said at start; fence NULL: there is no whole record. Restores the height in
+ * progress and leaves in out what is to be done. *log_len_good: where a torn tail, if any, starts
+ * and the driver must cut. When what this key has signed can't be known (replica_silence), it must
+ * not vote: among others it runs on in silence and leaves the log as it is, so that the next start
+ * finds the same; alone it can't go on: STATUS_CORRUPT. STATUS_REFUSED: alone, and the clock
+ * disagrees with the chain. fault names what the operator must know. */
 MUST_USE enum status replica_recover(struct replica *r, struct bytes log,
 	const struct fence_record *fence, struct replica_now now, struct replica_effects *out,
 	size_t *log_len_good, char fault[256]);
@@ -158,6 +166,26 @@ const char *replica_stopped(const struct replica *r);
 /* ---- looking ---- */
 const struct chain_head *replica_head(const struct replica *r);
 const struct consensus *replica_consensus(const struct replica *r);
+/* ---- whether it may vote ---- */
+
+/* Why a validator that runs signs nothing. It follows the chain and serves it all the same. */
+enum replica_silence {
+	REPLICA_VOTES,    /* nothing keeps it from voting */
+	REPLICA_NO_FENCE, /* no whole record of what its key signed: until the operator's word */
+	REPLICA_KEY_ELSEWHERE, /* its key signed what its fence doesn't know: an old fence, or a
+				  twin runs: until the operator's word */
+	REPLICA_LOG_ROTTEN,    /* the log lost what a vote stood on: until that height is over */
+	REPLICA_BLOCKS_LOST, /* the store is shorter than what it signed: until it has caught up */
+	REPLICA_LOOKING_BACK /* the operator's word was given: until so many new blocks in a row
+				hold no signature of its key */
+};
+enum replica_silence replica_silence(const struct replica *r);
+/* NULL when it votes; else what an operator must know, with the name of the silence first. */
+const char *replica_silent(const struct replica *r);
+
+/* The wall clock jumped ahead of the steady one: no block is proposed by it. */
+bool replica_clock_paused(const struct replica *r);
+
 /* A peer that is up decides a height beyond the next one: blocks are being fetched. Who is one
  * ahead has only committed a moment sooner. */
 bool replica_catching_up(const struct replica *r);

@@ -167,6 +167,9 @@ static void config_of(struct sim_node *n, struct replica_config *out)
 	out->engine = genesis->engine;
 	out->me = n->key;
 	out->has_peers = true; /* somebody always listens: the checks */
+	out->ignores_twins =
+		n->world->checks.faulty[n->seat] || n->world->options.plant == PLANT_FENCE;
+	out->clock_unchecked = true;
 	out->app = n->app;
 	out->store = &n->store;
 	out->mempool = n->mempool;
@@ -452,10 +455,7 @@ void node_start(struct sim_node *n)
 			n->actor.start(n->actor.self, n);
 		return;
 	}
-	if (!disk_open(&n->disk)) {
-		world_fail(n->world, "node %u: its fence is damaged", n->index);
-		return;
-	}
+	bool fence_known = disk_open(&n->disk);
 	open_app(n);
 	write_genesis(n);
 	open_mempool(n);
@@ -465,8 +465,9 @@ void node_start(struct sim_node *n)
 	enum status status = replica_new(&n->replica, &config, fault);
 	size_t good = 0;
 	if (status == STATUS_OK)
-		status = replica_recover(n->replica, buf_view(&n->disk.log), &n->disk.fence,
-			node_now(n), &n->effects, &good, fault);
+		status = replica_recover(n->replica, buf_view(&n->disk.log),
+			fence_known ? &n->disk.fence : NULL, node_now(n), &n->effects, &good,
+			fault);
 	if (status != STATUS_OK) {
 		world_fail(n->world, "node %u can't start: %s", n->index, fault);
 		return;

@@ -40,7 +40,7 @@ struct world {
 	struct driver *driver;
 	struct account_secret client;
 	struct account_key client_key;
-	bool clock_unchecked;
+	bool clock_unchecked, renew_fence;
 	char fault[NODE_FAULT_BYTES];
 	char stopped[NODE_FAULT_BYTES]; /* why the driver stopped; "": it did not */
 	struct sent sent[TXS_MAX];
@@ -137,7 +137,6 @@ static enum status start(struct world *w)
 		.home = place_path(&w->place, "home"),
 		.replica = replica_config_of(w),
 		.verify_threads = 2,
-		.clock_unchecked = w->clock_unchecked,
 		.stopped = on_stopped,
 		.ctx = w,
 	};
@@ -145,6 +144,8 @@ static enum status start(struct world *w)
 				 place_path(&w->place, "home/validator_key.json"), w->fault),
 		STATUS_OK);
 	config.replica.me = validator_key_of(&config.secret);
+	config.replica.clock_unchecked = w->clock_unchecked;
+	config.replica.renew_fence = w->renew_fence;
 	w->fault[0] = 0;
 	return driver_new(&w->driver, &config, w->fault);
 }
@@ -570,15 +571,48 @@ static void a_store_older_than_what_the_key_signed_never_votes(void **state)
 	assert_null(w->driver);
 }
 
-static void a_used_home_without_its_fence_does_not_start(void **state)
+static void alone_a_home_without_its_fence_votes_only_at_the_operators_word(void **state)
 {
 	struct world *w = *state;
 	assert_int_equal(start(w), STATUS_OK);
 	reach(w, 2);
+	int64_t before = height(w);
 	stop(w);
 	assert_int_equal(unlink(place_path(&w->place, "home/fence")), 0);
-	assert_int_equal(start(w), STATUS_NOT_FOUND);
-	assert_non_null(strstr(w->fault, "fence"));
+	assert_int_equal(start(w), STATUS_CORRUPT);
+	assert_non_null(strstr(w->fault, "HOME/fence"));
+	assert_non_null(strstr(w->fault, "--validator.unsafe_renew_fence true"));
+	stop(w);
+	assert_false(place_has(&w->place, "home/fence"));
+	w->renew_fence = true;
+	assert_int_equal(start(w), STATUS_OK);
+	reach(w, before + 2);
+	stop(w);
+	/* Once there is a record, nobody needs a word any more. */
+	w->renew_fence = false;
+	assert_int_equal(start(w), STATUS_OK);
+	reach(w, before + 4);
+}
+
+static void alone_a_fence_older_than_the_blocks_stops_the_start(void **state)
+{
+	struct world *w = *state;
+	uint8_t old[FENCE_FILE_BYTES];
+	assert_int_equal(start(w), STATUS_OK);
+	reach(w, 2);
+	stop(w);
+	place_read(&w->place, "home/fence", old, sizeof old);
+	assert_int_equal(start(w), STATUS_OK);
+	reach(w, 4);
+	stop(w);
+	place_write(&w->place, "home/fence", old, sizeof old);
+	assert_int_equal(start(w), STATUS_CORRUPT);
+	assert_non_null(strstr(w->fault, "doesn't know"));
+	stop(w);
+	/* Nor is the blank one of a new home with an old key. */
+	fence_fresh(old);
+	place_write(&w->place, "home/fence", old, sizeof old);
+	assert_int_equal(start(w), STATUS_CORRUPT);
 }
 
 /* Stops in the middle of a height: all is signed, the block isn't in the store. */
@@ -731,7 +765,8 @@ int main(void)
 		CLAIM(a_restarted_home_goes_on_at_the_next_height),
 		CLAIM(a_power_loss_after_an_answer_takes_nothing_back),
 		CLAIM(a_store_older_than_what_the_key_signed_never_votes),
-		CLAIM(a_used_home_without_its_fence_does_not_start),
+		CLAIM(alone_a_home_without_its_fence_votes_only_at_the_operators_word),
+		CLAIM(alone_a_fence_older_than_the_blocks_stops_the_start),
 		CLAIM(a_log_that_lost_what_the_key_signed_for_stops_the_start),
 		CLAIM(a_torn_tail_of_the_log_is_cut_off),
 		CLAIM(a_clock_behind_the_last_block_needs_the_operators_word),

@@ -22,6 +22,11 @@ bool power_is_quorum(int64_t power, int64_t total)
 	return power * 3 > total * 2;
 }
 
+int64_t power_quorum(int64_t total)
+{
+	return total * 2 / 3 + 1;
+}
+
 bool power_is_third(int64_t power, int64_t total)
 {
 	return power * 3 > total;

@@ -48,6 +48,8 @@ enum tally_answer tally_add(struct tally *t, const struct vote *vote, struct vot
 
 /* Strictly more than two thirds of the power, by integers: power * 3 > total * 2 [comet 5]. */
 bool power_is_quorum(int64_t power, int64_t total);
+/* The least power that is a quorum of this total: floor(2 * total / 3) + 1. */
+int64_t power_quorum(int64_t total);
 /* Strictly more than one third: at least one honest validator is among them. */
 bool power_is_third(int64_t power, int64_t total);
 

@@ -5,6 +5,7 @@
 
 #include "node/driver.h"
 #include "node/net.h"
+#include "node/stall.h"
 #include "rpc/view.h"
 
 struct chain_view {
@@ -13,9 +14,10 @@ struct chain_view {
 	struct driver *driver;
 	struct mempool *mempool;
 	const struct net *net; /* NULL: a node without peers */
+	struct stall_source stall;
 };
 
-/* identity's texts must outlive it. net is the caller's to set. */
+/* identity's texts must outlive it. net and stall are the caller's to set. */
 void chain_view_init(struct chain_view *out, const struct view_identity *identity,
 	struct driver *driver, struct mempool *mempool, struct store *store, const struct app *app);
 

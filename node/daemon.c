@@ -214,6 +214,12 @@ static enum status fill_view(struct daemon_parts *p, char fault[NODE_FAULT_BYTES
 	secret_wipe(&validator, sizeof validator);
 	chain_view_init(&p->view, &identity, p->driver, p->mempool, &p->store, &p->app);
 	p->view.net = p->net;
+	p->view.stall = (struct stall_source){
+		.driver = p->driver,
+		.net = p->net,
+		.genesis = p->genesis,
+		.moniker = p->config->moniker,
+	};
 	return STATUS_OK;
 }
 
@@ -291,6 +297,8 @@ static enum status open_all(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]
 	if (status == STATUS_OK)
 		status = fill_view(p, fault);
 	if (status == STATUS_OK)
+		status = stall_watch_start(p);
+	if (status == STATUS_OK)
 		status = serve_rpc(p, fault);
 	if (status == STATUS_OK && p->config->coordinator_enabled)
 		status = coordinator_role_start(p, fault);
@@ -310,6 +318,7 @@ static void close_all(struct daemon_parts *p)
 		http_shell_stop(p->rpc_shell, p->stopped ? 0 : DRAIN_MS);
 	if (p->rpc)
 		rpc_server_free(p->rpc);
+	stall_watch_stop(p);
 	net_stop(p->net);
 	driver_free(p->driver);
 	if (p->mempool)

@@ -41,6 +41,7 @@ struct driver {
 	size_t submission_count;
 	struct waits waits;
 	struct driver_counts counts;
+	struct driver_height height;
 	bool stop_told;
 };
 
@@ -269,6 +270,17 @@ static void arm_tick(struct driver *d)
 	evtimer_add(d->tick, &delay);
 }
 
+static void note_height(struct driver *d, struct replica_now now)
+{
+	const struct consensus *c = replica_consensus(d->replica);
+	if (d->height.height != c->height) {
+		d->height = (struct driver_height){
+			.height = c->height, .began = now.wall, .since_ms = now.steady_ms};
+	}
+	if (d->height.begun_ms == 0 && c->step != STEP_WAIT)
+		d->height.begun_ms = now.steady_ms;
+}
+
 static void pump(struct driver *d)
 {
 	if (d->pumping)
@@ -276,7 +288,9 @@ static void pump(struct driver *d)
 	d->pumping = true;
 	while (d->input_count > 0 && !d->stop_told) {
 		struct replica_input in = take_input(d);
-		replica_step(d->replica, &in, clock_now(), &d->effects);
+		struct replica_now now = clock_now();
+		replica_step(d->replica, &in, now, &d->effects);
+		note_height(d, now);
 		do_effects(d);
 	}
 	enum status status = d->stop_told ? STATUS_OK : disk_log_push(&d->disk);
@@ -376,6 +390,7 @@ static enum status start(struct driver *d, char fault[NODE_FAULT_BYTES])
 	status = recover(d, fault);
 	if (status != STATUS_OK)
 		return status;
+	note_height(d, clock_now());
 	d->pumping = true;
 	do_effects(d);
 	d->pumping = false;
@@ -492,6 +507,11 @@ void driver_cancel(struct driver *d, view_include_done *done, void *ctx)
 const struct replica *driver_replica(const struct driver *d)
 {
 	return d->replica;
+}
+
+struct driver_height driver_height(const struct driver *d)
+{
+	return d->height;
 }
 
 struct driver_counts driver_counts(const struct driver *d)

@@ -55,6 +55,15 @@ void driver_cancel(struct driver *d, view_include_done *done, void *ctx);
 
 const struct replica *driver_replica(const struct driver *d);
 
+/* The height being decided, as this process saw it. */
+struct driver_height {
+	int64_t height;
+	struct timestamp began; /* wall clock: the one before was committed, or the node started */
+	uint64_t since_ms;      /* the same on the steady clock */
+	uint64_t begun_ms;      /* there was a reason to decide it; 0: none yet */
+};
+struct driver_height driver_height(const struct driver *d);
+
 struct driver_counts {
 	uint64_t blocks, txs; /* committed since the start */
 	uint64_t verified;    /* signatures checked by the threads */

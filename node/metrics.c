@@ -60,6 +60,34 @@ static void chain_metrics(struct buf *out, const struct daemon_parts *p)
 	metric(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
 }
 
+/* Which validators this node misses: the look that consensus_progress gives, as figures. */
+static void stall_metrics(struct buf *out, const struct daemon_parts *p)
+{
+	struct stall stall;
+	uint64_t away = 0, unlinked_power = 0, missing = 0;
+	stall_look(&stall, &p->view.stall);
+	bool votes = stall.kind == STALL_PREVOTES || stall.kind == STALL_PRECOMMITS;
+	for (uint32_t i = 0; i < stall.count; i++) {
+		const struct stall_seat *seat = &stall.seats[i];
+		bool linked = seat->contact == STALL_ME || seat->contact == STALL_LINKED;
+		away += linked ? 0 : 1;
+		unlinked_power += linked ? 0 : (uint64_t)seat->power;
+		missing += votes && !seat->voted ? 1 : 0;
+	}
+	metric(out, "consensus_validators_unlinked", "gauge",
+		"Validators whose node this one has no link to.", away);
+	metric(out, "consensus_unlinked_power", "gauge", "Voting power of these.", unlinked_power);
+	metric(out, "consensus_total_power", "gauge", "Voting power of all validators.",
+		(uint64_t)stall.total);
+	metric(out, "consensus_votes_missing", "gauge",
+		"Validators whose vote in the current step has not come.", missing);
+	metric(out, "consensus_waiting_seconds", "gauge",
+		"How long the height has been under decision; 0: nothing to decide.",
+		stall.waiting_ms / 1000);
+	metric(out, "consensus_catching_up", "gauge", "1: peers are ahead, blocks are fetched.",
+		stall.kind == STALL_BLOCKS ? 1 : 0);
+}
+
 static void coordinator_metrics(struct buf *out, const struct coordinator *coordinator)
 {
 	struct coordinator_stats stats;
@@ -91,6 +119,7 @@ enum http_answer metrics_handle(void *self, const struct http_request *request,
 	reply->status = 200;
 	reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	chain_metrics(&reply->body, p);
+	stall_metrics(&reply->body, p);
 	if (p->coordinator.coordinator)
 		coordinator_metrics(&reply->body, p->coordinator.coordinator);
 	return HTTP_DONE;

@@ -217,6 +217,7 @@ void net_ended(struct net *n, const struct conn_end *end)
 	bool was_up = s->conn == end->conn;
 	if (was_up) {
 		s->conn = NULL;
+		s->away_since_ms = clock_steady_ms();
 		n->up_count--;
 		log_event(n->config.log, end->unusual ? LOG_UNUSUAL : LOG_INFO,
 			"peer_down name=%s reason=\"%s\"", s->peer.name, end->why);
@@ -280,6 +281,7 @@ static enum status add_peer(struct net *n, const struct net_peer *peer, char fau
 	int order = memcmp(me.b, peer->key.b, sizeof me.b);
 	s->dials = order < 0;
 	s->redial_ms = P2P_REDIAL_MS;
+	s->away_since_ms = clock_steady_ms();
 	bool good = noise_public_of(&s->public_key, &peer->key) && order != 0;
 	for (uint32_t i = 0; i < n->slot_count; i++)
 		good = good && memcmp(n->slots[i].public_key.b, s->public_key.b,
@@ -462,6 +464,13 @@ bool net_look(const struct net *n, uint32_t peer, struct net_status *out)
 	};
 	memcpy(out->address, c->address, sizeof out->address);
 	return true;
+}
+
+uint64_t net_away_ms(const struct net *n, uint32_t peer)
+{
+	CHECK(peer < n->slot_count);
+	const struct slot *s = &n->slots[peer];
+	return s->conn ? 0 : clock_steady_ms() - s->away_since_ms;
 }
 
 uint32_t net_peer_count(const struct net *n)

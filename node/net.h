@@ -70,6 +70,8 @@ struct net_status {
 	uint64_t bytes_in, bytes_out;
 	size_t queued_bytes;
 };
+/* For how long the peer has not been up: since its link ended, or since net_start. 0: it is up. */
+uint64_t net_away_ms(const struct net *n, uint32_t peer);
 /* False: the peer is not up. */
 bool net_look(const struct net *n, uint32_t peer, struct net_status *out);
 uint32_t net_peer_count(const struct net *n);

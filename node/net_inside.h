@@ -48,7 +48,8 @@ struct slot {
 	struct conn *conn; /* the link that is up */
 	struct conn *dialing;
 	struct event *redial;
-	uint32_t redial_ms; /* the next pause */
+	uint32_t redial_ms;     /* the next pause */
+	uint64_t away_since_ms; /* while it is not up */
 	uint64_t banned_until_ms;
 	uint32_t bans;
 };

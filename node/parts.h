@@ -37,6 +37,8 @@ struct daemon_parts {
 	struct driver *driver;
 	struct net *net; /* NULL: no peers are listed */
 	struct chain_view view;
+	struct event *watch;
+	struct stall_teller teller;
 	struct rpc_server *rpc;
 	struct http_shell *rpc_shell;
 	struct coordinator_role coordinator;
@@ -51,6 +53,10 @@ struct daemon_parts {
 MUST_USE enum status peering_start(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]);
 void peering_send(void *ctx, uint32_t peer, struct bytes message);
 void peering_drop(void *ctx, uint32_t peer);
+
+/* stall_watch.c: after view is filled */
+MUST_USE enum status stall_watch_start(struct daemon_parts *p);
+void stall_watch_stop(struct daemon_parts *p);
 
 /* coordinator_role.c */
 MUST_USE enum status coordinator_role_start(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]);

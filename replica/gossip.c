@@ -62,19 +62,6 @@ static const struct round_state *round_of(const struct replica *r, int32_t round
 	return NULL;
 }
 
-/* Parts of a block: those of a whole candidate, or of one that is coming in. */
-static const struct part_set *parts_of(struct replica *r, const struct block_id *id)
-{
-	const struct candidate *c = replica_candidate(r, id);
-	if (c)
-		return &c->parts;
-	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
-		if (r->incoming[i].used && block_id_equal(&r->incoming[i].id, id))
-			return &r->incoming[i].parts;
-	}
-	return NULL;
-}
-
 void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *out)
 {
 	if (!r->config.has_peers)
@@ -86,6 +73,11 @@ void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *o
 	status.height = r->core.height;
 	status.base_height = r->head.base_height;
 	status.round = r->core.round;
+	status.step = (int32_t)r->core.step;
+	static const struct validator_key nobody;
+	struct validator_address me = validator_address_of(&r->config.me);
+	if (to != REPLICA_EVERYONE && memcmp(&r->config.me, &nobody, sizeof nobody) != 0)
+		status.validator = wire_borrow(me.b, sizeof me.b);
 	const struct round_state *round = round_of(r, r->core.round);
 	if (round) {
 		status.prevotes = bits_of_tally(prevote_bits, &round->prevotes);
@@ -98,7 +90,7 @@ void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *o
 		status.pol_prevotes =
 			bits_of_block(pol_bits, &pol->prevotes, &round->proposal.block_id);
 	const struct part_set *parts =
-		round && round->has_proposal ? parts_of(r, &round->proposal.block_id) : NULL;
+		round && round->has_proposal ? look_parts(r, &round->proposal.block_id) : NULL;
 	for (uint32_t i = 0; parts && i < parts->total; i++) {
 		if (part_set_has(parts, i))
 			bit_set(parts_bits, i);
@@ -322,6 +314,9 @@ const char *gossip_on_status(struct replica *r, uint32_t peer, const Pb__NodeSta
 	/* Nobody's chain gets shorter while it is connected. */
 	if (status->height < p->height)
 		return "a height that went back";
+	const char *fault = look_note_status(r, peer, status, now);
+	if (fault)
+		return fault;
 	p->height = status->height;
 	if (status->height == r->core.height)
 		repair(r, peer, status, out);

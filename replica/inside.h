@@ -37,7 +37,8 @@ struct incoming {
 /* What a peer has told of itself since its link opened. */
 struct replica_peer {
 	bool up;
-	int64_t height;     /* it decides; never goes back */
+	int64_t height; /* it decides; never goes back */
+	struct replica_peer_state said;
 	size_t early_bytes; /* of the messages kept for it in early */
 };
 
@@ -167,5 +168,12 @@ uint64_t gossip_next_ms(const struct replica *r);
 bool gossip_behind(const struct replica *r);
 /* The highest height that peers claim, but for the boldest third of them; 0: nobody claims any. */
 int64_t gossip_claimed(const struct replica *r);
+
+/* look.c: what can be seen from outside */
+/* Not NULL: what no honest node says. */
+const char *look_note_status(
+	struct replica *r, uint32_t peer, const Pb__NodeStatus *status, struct replica_now now);
+/* Parts of a block: those of a whole candidate, or of one that is coming in. */
+const struct part_set *look_parts(const struct replica *r, const struct block_id *id);
 
 #endif

@@ -190,6 +190,33 @@ bool replica_clock_paused(const struct replica *r);
  * ahead has only committed a moment sooner. */
 bool replica_catching_up(const struct replica *r);
 
+/* Bit i, least significant first: a bitmap as NodeStatus carries it. */
+enum {
+	REPLICA_PARTS_BYTES = (BLOCK_PARTS_MAX + 7) / 8,
+	REPLICA_VOTES_BYTES = (VALIDATORS_MAX + 7) / 8
+};
+
+/* What a peer last said of itself since its link opened: for the eyes of people, and perhaps wrong.
+ */
+struct replica_peer_state {
+	bool told; /* anything at all */
+	bool has_validator;
+	struct validator_address validator; /* it has this one's key */
+	int64_t height;
+	int32_t round;
+	enum consensus_step step;
+	bool has_proposal;
+	uint8_t parts[REPLICA_PARTS_BYTES]; /* of that proposal's block */
+	uint8_t prevotes[REPLICA_VOTES_BYTES], precommits[REPLICA_VOTES_BYTES];
+	uint64_t heard_ms; /* when, on the steady clock */
+};
+/* peer below PEERS_MAX. */
+const struct replica_peer_state *replica_peer_state(const struct replica *r, uint32_t peer);
+
+/* The block of the current round's proposal as far as its parts are here. NULL: no such proposal,
+ * or no part of it. Until the next replica_step. */
+const struct part_set *replica_proposal_parts(const struct replica *r);
+
 void replica_effects_fini(struct replica_effects *effects);
 
 #endif

@@ -145,8 +145,8 @@ MUST_USE bool rpc_id_is_integer(struct bytes id);
 /* The handlers, by file. */
 /* methods_info.c */
 rpc_handler method_health, method_status, method_genesis, method_genesis_chunked, method_abci_info,
-	method_abci_query, method_net_info, method_consensus_state, method_dump_consensus_state,
-	method_consensus_params;
+	method_abci_query, method_net_info, method_consensus_state, method_consensus_progress,
+	method_dump_consensus_state, method_consensus_params;
 /* methods_blocks.c */
 rpc_handler method_block, method_block_by_hash, method_header, method_header_by_hash,
 	method_blockchain, method_block_results, method_commit, method_validators;

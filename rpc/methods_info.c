@@ -349,6 +349,15 @@ enum rpc_end method_dump_consensus_state(struct call *call, const struct rpc_val
 	(void)args;
 	buf_append_text(out, "{\"round_state\":");
 	call->view->vtable->round_state_json(call->view->self, out, true);
-	buf_append_text(out, ",\"peers\":[]}");
+	buf_append_text(out, ",\"peers\":");
+	call->view->vtable->peer_states_json(call->view->self, out);
+	buf_append_byte(out, '}');
+	return RPC_DONE;
+}
+
+enum rpc_end method_consensus_progress(struct call *call, const struct rpc_value *args)
+{
+	(void)args;
+	call->view->vtable->progress_json(call->view->self, call_out(call));
 	return RPC_DONE;
 }

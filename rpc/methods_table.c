@@ -34,6 +34,7 @@ static const struct rpc_method methods[] = {
 		{"per_page", RPC_INT}),
 	METHOD0(dump_consensus_state, RPC_CACHE_NO),
 	METHOD0(consensus_state, RPC_CACHE_NO),
+	METHOD0(consensus_progress, RPC_CACHE_NO),
 	METHOD(consensus_params, RPC_CACHE_WITH_HEIGHT, {"height", RPC_INT}),
 	METHOD(unconfirmed_txs, RPC_CACHE_NO, {"limit", RPC_INT}),
 	METHOD0(num_unconfirmed_txs, RPC_CACHE_NO),

@@ -55,6 +55,10 @@ struct view_vtable {
 	/* One JSON object text appended: round_state of consensus_state / dump_consensus_state;
 	 * net_info's result. */
 	void (*round_state_json)(void *self, struct buf *out, bool full);
+	/* An array: what each peer says of its own round (dump_consensus_state's peers). */
+	void (*peer_states_json)(void *self, struct buf *out);
+	/* An object: what the height being decided waits for, and for whom (docs/rpc.md). */
+	void (*progress_json)(void *self, struct buf *out);
 	void (*net_info_json)(void *self, struct buf *out);
 	void (*mempool_totals)(void *self, size_t *count, size_t *bytes);
 	/* Up to max views into out, oldest first; returns how many. */

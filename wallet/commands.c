@@ -75,7 +75,12 @@ const struct command command_table[] = {
 	{"why", "JOB", "its story on the chain, and what it waits for", NULL, 1, 1, {{0}},
 		command_why},
 
-	{"chain", "", "height, supply, escrow", NULL, 0, 0, {{0}}, command_chain},
+	{"chain", "", "height, supply, escrow; with --stall what the next block waits for",
+		"--stall asks this one node what the height being decided waits for, and for each "
+		"validator\nwhether its vote is here, whether it is connected and where it says it "
+		"stands.",
+		0, 0, {{"stall", NULL, "what the next block waits for, and for whom"}},
+		command_chain},
 	{"block", "[HEIGHT]", "one block and its transactions (the last)", NULL, 0, 1, {{0}},
 		command_block},
 	{"blocks", "", "the last blocks", NULL, 0, 0, {{"limit", "N", "how many (20)"}},

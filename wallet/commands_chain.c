@@ -33,8 +33,44 @@ static json_t *no_data_query(struct cli *cli, const char *path)
 	return value;
 }
 
+/* What the node at the other end knows of who is missing. */
+static int chain_stall(struct cli *cli)
+{
+	static const struct show_column columns[] = {{"VALIDATOR", "name", false},
+		{"ADDRESS", "address", false}, {"POWER", "voting_power", true},
+		{"VOTE", "vote", false}, {"STANDING", "standing", false}};
+	json_t *progress = cli_rpc(cli, "consensus_progress", NULL);
+	const json_t *one;
+	size_t i;
+
+	if (!progress)
+		return CLI_FAILED;
+	struct show *show = show_new(cli->json);
+	show_line(show, "%s", field_text(progress, "text"));
+	show_text(show, NULL, "text", field_text(progress, "text"));
+	show_text(show, NULL, "height", field_text(progress, "height"));
+	show_text(show, NULL, "waits_for", field_text(progress, "waits_for"));
+	show_text(show, NULL, "waiting_ms", field_text(progress, "waiting_ms"));
+	show_table(show, "validators", columns, 5);
+	json_array_foreach(json_object_get(progress, "validators"), i, one)
+	{
+		bool nil = json_is_true(json_object_get(one, "for_nil"));
+		bool voted = json_is_true(json_object_get(one, "voted"));
+		show_row(show, (const char *[]){field_text(one, "name"), field_text(one, "address"),
+				       field_text(one, "voting_power"),
+				       !voted ? "-"
+				       : nil  ? "for nil"
+					      : "yes",
+				       field_text(one, "text")});
+	}
+	json_decref(progress);
+	return show_end(show);
+}
+
 int command_chain(struct cli *cli)
 {
+	if (command_flag(cli->line, "stall"))
+		return chain_stall(cli);
 	json_t *status = cli_rpc(cli, "status", NULL);
 	json_t *chain = status ? no_data_query(cli, "/chain") : NULL;
 	json_t *supply = chain ? no_data_query(cli, "/supply") : NULL;

@@ -84,6 +84,7 @@ static void quorum_of_n_equals_is_two_thirds_rounded_down_plus_one(void **state)
 		assert_false(power_is_quorum(least - 1, n));
 		assert_true(power_is_quorum(least, n));
 		assert_true(power_is_quorum(n, n));
+		assert_int_equal(power_quorum(n), least);
 	}
 }
 

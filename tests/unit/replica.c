@@ -365,6 +365,67 @@ static void say_height(struct one *o, int64_t height)
 	say_to(o, &message);
 }
 
+static void say_status(struct one *o, const Pb__NodeStatus *status)
+{
+	Pb__PeerMessage message;
+	pb__peer_message__init(&message);
+	message.sum_case = PB__PEER_MESSAGE__SUM_STATUS;
+	message.status = (Pb__NodeStatus *)(uintptr_t)status;
+	say_to(o, &message);
+}
+
+static void where_a_peer_says_it_stands_can_be_looked_at(void **state)
+{
+	uint8_t votes[] = {2}, whole[200], address[20] = {9};
+	memset(whole, 0xff, sizeof whole);
+	Pb__NodeStatus status;
+	pb__node_status__init(&status);
+	status.height = 1;
+	status.base_height = 1;
+	status.round = 4;
+	status.step = STEP_PRECOMMIT;
+	status.prevotes = (ProtobufCBinaryData){sizeof votes, votes};
+	status.precommits = (ProtobufCBinaryData){sizeof whole, whole}; /* more than anybody has */
+	status.validator = (ProtobufCBinaryData){sizeof address, address};
+	say_status(&one, &status);
+	const struct replica_peer_state *said = replica_peer_state(one.replica, 3);
+	assert_true(said->told && said->has_validator);
+	assert_int_equal(said->validator.b[0], 9);
+	assert_int_equal(said->height, 1);
+	assert_int_equal(said->round, 4);
+	assert_int_equal(said->step, STEP_PRECOMMIT);
+	assert_int_equal(said->prevotes[0], 2);
+	assert_int_equal(said->precommits[REPLICA_VOTES_BYTES - 1], 0xff);
+	assert_int_equal(one.dropped, 0);
+	status.validator.len = 0; /* said once, known until the link ends */
+	say_status(&one, &status);
+	assert_true(replica_peer_state(one.replica, 3)->has_validator);
+	struct replica_input in = {.kind = REPLICA_PEER_UP};
+	in.u.peer.peer = 3;
+	input(&one, &in);
+	assert_false(replica_peer_state(one.replica, 3)->told);
+}
+
+static void a_step_or_an_address_that_does_not_exist_costs_the_link(void **state)
+{
+	uint8_t address[20] = {9};
+	Pb__NodeStatus status;
+	pb__node_status__init(&status);
+	status.height = 1;
+	status.base_height = 1;
+	status.step = STEP_COMMIT + 1;
+	say_status(&one, &status);
+	assert_int_equal(one.dropped, 1);
+	status.step = -1;
+	say_status(&one, &status);
+	assert_int_equal(one.dropped, 2);
+	status.step = 0;
+	status.validator = (ProtobufCBinaryData){19, address};
+	say_status(&one, &status);
+	assert_int_equal(one.dropped, 3);
+	assert_false(replica_peer_state(one.replica, 3)->told);
+}
+
 static void who_is_more_than_one_height_behind_says_so(void **state)
 {
 	let_pass(&one, 100);
@@ -424,6 +485,8 @@ int main(void)
 		ALONE(a_transaction_that_no_block_can_hold_leaves_and_asks_for_no_more_blocks),
 		PAIRED(a_round_that_lies_two_billion_ahead_costs_no_time),
 		PAIRED(who_says_what_no_honest_node_would_is_dropped),
+		PAIRED(where_a_peer_says_it_stands_can_be_looked_at),
+		PAIRED(a_step_or_an_address_that_does_not_exist_costs_the_link),
 		PAIRED(who_is_more_than_one_height_behind_says_so),
 		ALONE(the_store_and_the_fence_must_tell_of_the_same_chain),
 	};

@@ -230,7 +230,9 @@ static void small_answers_are_exact(void **state)
 				     "\"eyJjaGFpbl9pZCI6InJwYy10ZXN0In0=\"}"},
 		{"/net_info", "{\"listening\":true}"},
 		{"/consensus_state", "{\"round_state\":{\"full\":false}}"},
-		{"/dump_consensus_state", "{\"round_state\":{\"full\":true},\"peers\":[]}"},
+		{"/dump_consensus_state",
+			"{\"round_state\":{\"full\":true},\"peers\":[{\"node_address\":\"n\"}]}"},
+		{"/consensus_progress", "{\"waits_for\":\"precommits\"}"},
 		{"/unconfirmed_txs", "{\"n_txs\":\"2\",\"total\":\"2\",\"total_bytes\":\"7\","
 				     "\"txs\":[\"Yz0z\",\"ZD00NA==\"]}"},
 		{"/unconfirmed_txs?limit=1", "{\"n_txs\":\"1\",\"total\":\"2\",\"total_bytes\":"

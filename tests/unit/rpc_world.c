@@ -324,6 +324,16 @@ static void view_round_state(void *self, struct buf *out, bool full)
 	buf_append_text(out, full ? "{\"full\":true}" : "{\"full\":false}");
 }
 
+static void view_peer_states(void *self, struct buf *out)
+{
+	buf_append_text(out, "[{\"node_address\":\"n\"}]");
+}
+
+static void view_progress(void *self, struct buf *out)
+{
+	buf_append_text(out, "{\"waits_for\":\"precommits\"}");
+}
+
 static void view_net_info(void *self, struct buf *out)
 {
 	buf_append_text(out, "{\"listening\":true}");
@@ -383,6 +393,8 @@ static void view_cancel(void *self, view_include_done *done, void *ctx)
 static const struct view_vtable view_vtable = {.identity = view_identity,
 	.catching_up = view_catching_up,
 	.round_state_json = view_round_state,
+	.peer_states_json = view_peer_states,
+	.progress_json = view_progress,
 	.net_info_json = view_net_info,
 	.mempool_totals = view_totals,
 	.mempool_list = view_list,

@@ -62,6 +62,7 @@ struct replica {
 	size_t last_block_txs;
 	struct evidence_pool evidence;
 	bool replaying;
+	uint64_t started_ms; /* steady */
 	struct replica_peer peers[PEERS_MAX];
 	/* Messages of the height after ours, as u32be peer, u32be length, bytes: said again when it
 	 * begins. */

@@ -8,6 +8,10 @@
  * gather, so that load makes blocks larger rather than more. */
 enum { SMALL_BLOCK_TXS = 16, CLOCK_LOOK_MS = 500 };
 
+/* After a start, the longest wait for links to so many peers as a quorum needs. Those who can
+ * decide may be linked through others, so it has an end. */
+enum { START_WAIT_MS = 30 * 1000 };
+
 /* max(clock, last block time + 1 ms), in whole milliseconds: deadlines count in them. */
 struct timestamp pace_block_time(const struct replica *r, struct replica_now now)
 {
@@ -22,9 +26,20 @@ static uint64_t steady_of_wall(struct replica_now now, uint64_t wall_ms)
 	return wall_ms <= now_ms ? now.steady_ms : now.steady_ms + (wall_ms - now_ms);
 }
 
-/* On the steady clock: when this height has a reason to start; UINT64_MAX never happens: the
- * heartbeat is one. */
-static uint64_t begin_ms(const struct replica *r, struct replica_now now)
+/* A proposal that nobody hears costs its round: a freshly started validator waits until somebody is
+ * there to decide with, or has begun without it. Peers are counted, not their power: who they are
+ * for consensus shows only when they vote. */
+static uint64_t linked_ms(const struct replica *r)
+{
+	int64_t up = 1;
+	for (uint32_t i = 0; i < PEERS_MAX; i++)
+		up += r->peers[i].up;
+	bool enough = !r->config.has_peers || power_is_quorum(up, r->core.validators.count);
+	return enough ? 0 : r->started_ms + START_WAIT_MS;
+}
+
+/* When this height has a reason to start, on the steady clock. */
+static uint64_t reason_ms(const struct replica *r, struct replica_now now)
 {
 	const Pb__EngineParams *engine = &r->config.engine;
 	uint64_t last_ms = (uint64_t)timestamp_ms(r->head.time);
@@ -47,6 +62,13 @@ static uint64_t begin_ms(const struct replica *r, struct replica_now now)
 		due = proof < due ? proof : due;
 	}
 	return due;
+}
+
+/* UINT64_MAX never happens: the heartbeat is a reason. */
+static uint64_t begin_ms(const struct replica *r, struct replica_now now)
+{
+	uint64_t reason = reason_ms(r, now), linked = linked_ms(r);
+	return reason > linked ? reason : linked;
 }
 
 /* On the steady clock: when the wanted block is sealed. */

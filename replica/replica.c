@@ -455,6 +455,7 @@ enum status replica_recover(struct replica *r, struct bytes log, const struct fe
 	if (status != STATUS_OK)
 		return status;
 	snprintf(fault, 256, "the consensus log");
+	r->started_ms = now.steady_ms;
 	r->last_block_empty = false; /* unknown: one block more than needed does no harm */
 	if (r->silence == REPLICA_VOTES)
 		status = restore(r, log, fence, log_len_good, fault);

@@ -426,6 +426,35 @@ static void a_step_or_an_address_that_does_not_exist_costs_the_link(void **state
 	assert_false(replica_peer_state(one.replica, 3)->told);
 }
 
+static void link_with(struct one *o, uint32_t peer, bool up)
+{
+	struct replica_input in = {.kind = up ? REPLICA_PEER_UP : REPLICA_PEER_DOWN};
+	in.u.peer.peer = peer;
+	input(o, &in);
+}
+
+/* Four daemons started seconds apart spent their first round on a proposal that nobody was there
+ * to hear. */
+static void a_fresh_validator_begins_when_a_quorum_is_linked(void **state)
+{
+	link_with(&one, 3, false);
+	let_pass(&one, 20000);
+	assert_int_equal(replica_consensus(one.replica)->step, STEP_WAIT);
+	link_with(&one, 3, true);
+	let_pass(&one, 1);
+	assert_int_not_equal(replica_consensus(one.replica)->step, STEP_WAIT);
+}
+
+/* Those who can decide may be linked through others. */
+static void a_fresh_validator_waits_for_links_half_a_minute_at_most(void **state)
+{
+	link_with(&one, 3, false);
+	let_pass(&one, 29999);
+	assert_int_equal(replica_consensus(one.replica)->step, STEP_WAIT);
+	let_pass(&one, 2);
+	assert_int_not_equal(replica_consensus(one.replica)->step, STEP_WAIT);
+}
+
 static void who_is_more_than_one_height_behind_says_so(void **state)
 {
 	let_pass(&one, 100);
@@ -487,6 +516,8 @@ int main(void)
 		PAIRED(who_says_what_no_honest_node_would_is_dropped),
 		PAIRED(where_a_peer_says_it_stands_can_be_looked_at),
 		PAIRED(a_step_or_an_address_that_does_not_exist_costs_the_link),
+		PAIRED(a_fresh_validator_begins_when_a_quorum_is_linked),
+		PAIRED(a_fresh_validator_waits_for_links_half_a_minute_at_most),
 		PAIRED(who_is_more_than_one_height_behind_says_so),
 		ALONE(the_store_and_the_fence_must_tell_of_the_same_chain),
 	};

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "tests/live/ask.h"
 
 enum { PORT_FIRST = 22000, PORT_LAST = 31000, PORTS_EACH = 10 };
 
@@ -88,6 +91,26 @@ bool live_net_genesis_write(const struct live_net *net, struct genesis *g, char 
 	return true;
 }
 
+/* More than 2/3 make blocks before everybody has found everybody. */
+static bool all_linked(const struct live_net *net, char fault[256])
+{
+	enum { LOOKS = 1500, PAUSE_MS = 10 };
+	size_t linked = 0;
+	for (int i = 0; i < LOOKS; i++) {
+		json_t *info = ask_call(net->nodes[linked].rpc_port, "net_info", NULL, fault);
+		bool all = ask_number(info, "n_peers") == (int64_t)net->count - 1;
+		json_decref(info);
+		if (all && ++linked == net->count)
+			return true;
+		const struct timespec pause = {0, PAUSE_MS * 1000 * 1000};
+		if (!all)
+			nanosleep(&pause, NULL);
+	}
+	snprintf(fault, 256, "node%zu doesn't find all others; see %.200s.log", linked,
+		net->nodes[linked].home);
+	return false;
+}
+
 bool live_net_start(struct live_net *net, char fault[256])
 {
 	for (size_t i = 0; i < net->count; i++) {
@@ -98,7 +121,7 @@ bool live_net_start(struct live_net *net, char fault[256])
 		if (!live_node_await(&net->nodes[i], fault))
 			return false;
 	}
-	return true;
+	return all_linked(net, fault);
 }
 
 void live_net_kill(struct live_net *net, int signal)

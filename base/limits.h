@@ -53,6 +53,8 @@ enum {
 	BLOCK_PARTS_MAX = 1024, /* 64 MiB: above any max_bytes a genesis may set */
 	EVIDENCE_PER_BLOCK_MAX = 64,
 	VALIDATORS_MAX = 100,
+	ROUND_MAX = 10 * 1000, /* half a year of failed rounds, at the default timeouts */
+	OLD_ROUNDS_MAX = 8,    /* brought back into view by peers' votes, each round of ours */
 	VALIDATOR_ROWS_HEIGHTS = 256, /* a whole set is stored at least this often */
 
 	/* genesis */

@@ -3,13 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct round_state *round_find(struct consensus *c, int32_t round)
+static const struct round_state *round_look(const struct consensus *c, int32_t round)
 {
 	for (size_t i = 0; i < ROUNDS_KEPT; i++) {
 		if (c->rounds[i].used && c->rounds[i].round == round)
 			return &c->rounds[i];
 	}
 	return NULL;
+}
+
+struct round_state *round_find(struct consensus *c, int32_t round)
+{
+	return (struct round_state *)(uintptr_t)round_look(c, round);
 }
 
 /* A proof of lock must stay in view for as long as its block may be proposed again, a decision
@@ -54,6 +59,46 @@ struct round_state *round_ensure(struct consensus *c, int32_t round)
 	tally_init(&r->precommits, &c->validators, slots + c->slots_each, VOTE_PRECOMMIT, c->height,
 		round);
 	return r;
+}
+
+/* A round out of view only counts for the jump. Who is there may go on from round to round; it is
+ * enough to follow by an eighth of the way. */
+static bool goes_farther(const struct consensus *c, const struct vote *vote)
+{
+	int32_t highest = c->highest_round[vote->index];
+	if (highest < c->round)
+		highest = c->round;
+	return vote->round - highest > (highest - c->round) / 8;
+}
+
+enum vote_use vote_use(const struct consensus *c, const struct vote *vote)
+{
+	if (vote->height == c->height - 1 && c->has_last_commit)
+		return tally_wants(&c->last_precommits, vote) ? VOTE_USEFUL : VOTE_USELESS;
+	if (vote->height != c->height || vote->index >= c->validators.count || vote->round < 0)
+		return VOTE_USELESS;
+	const struct round_state *r = round_look(c, vote->round);
+	if (r)
+		return tally_wants(vote->type == VOTE_PREVOTE ? &r->prevotes : &r->precommits, vote)
+			       ? VOTE_USEFUL
+			       : VOTE_USELESS;
+	if (vote->round - c->round > ROUNDS_AHEAD)
+		return goes_farther(c, vote) ? VOTE_USEFUL : VOTE_USELESS;
+	if (vote->round >= c->round)
+		return VOTE_USEFUL;
+	const struct round_state *now = round_look(c, c->round);
+	bool pol = now && now->has_proposal && now->proposal.pol_round == vote->round;
+	return pol ? VOTE_USEFUL : VOTE_OPENS;
+}
+
+enum vote_use proposal_use(const struct consensus *c, const struct proposal *proposal)
+{
+	if (proposal->height != c->height || proposal->round < 0 ||
+		proposal->round - c->round > ROUNDS_AHEAD)
+		return VOTE_USELESS;
+	const struct round_state *r = round_look(c, proposal->round);
+	bool past = !r && proposal->round < c->round;
+	return past || (r && r->has_proposal) ? VOTE_USELESS : VOTE_USEFUL;
 }
 
 struct known_block *block_find(const struct consensus *c, const struct block_id *id)

@@ -72,19 +72,34 @@ static void note_quorum(struct tally *t, const struct block_id *block)
 /* There is room for one vote of those that contradict the first. If a quorum stands anywhere with
  * one of them, most of the honest power that voted for a block stands behind that one; so it wins
  * in the end, however many the validator makes. */
+static bool better_other(
+	const struct tally *t, const struct tally_slot *slot, const struct vote *vote)
+{
+	if (!slot->has_other)
+		return true;
+	if (tally_has_quorum_for(t, &slot->other.block_id))
+		return false;
+	int64_t others = power_for(t, &slot->other.block_id) - t->validators->v[vote->index].power;
+	return power_for(t, &vote->block_id) > others;
+}
+
 static void keep_other(struct tally *t, struct tally_slot *slot, const struct vote *vote)
 {
-	if (slot->has_other) {
-		if (tally_has_quorum_for(t, &slot->other.block_id))
-			return;
-		int64_t others =
-			power_for(t, &slot->other.block_id) - t->validators->v[vote->index].power;
-		if (power_for(t, &vote->block_id) <= others)
-			return;
-	}
+	if (!better_other(t, slot, vote))
+		return;
 	slot->has_other = true;
 	slot->other = *vote;
 	note_quorum(t, &vote->block_id);
+}
+
+bool tally_wants(const struct tally *t, const struct vote *vote)
+{
+	if (vote->height != t->height || vote->round != t->round || vote->type != t->type ||
+		vote->index >= t->validators->count ||
+		tally_vote_for(t, vote->index, &vote->block_id))
+		return false;
+	const struct tally_slot *slot = &t->slots[vote->index];
+	return !slot->present || better_other(t, slot, vote);
 }
 
 enum tally_answer tally_add(struct tally *t, const struct vote *vote, struct vote *earlier)

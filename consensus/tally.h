@@ -53,6 +53,10 @@ int64_t power_quorum(int64_t total);
 /* Strictly more than one third: at least one honest validator is among them. */
 bool power_is_third(int64_t power, int64_t total);
 
+/* Would tally_add keep this vote? Not one that is here, nor one more of a validator who gave two
+ * already, unless more power stands behind it. */
+bool tally_wants(const struct tally *t, const struct vote *vote);
+
 /* More than 2/3 voted, for whatever. */
 bool tally_has_any_quorum(const struct tally *t);
 /* More than 2/3 voted for this block id (nil: voted nil). */

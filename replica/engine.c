@@ -54,12 +54,12 @@ static void set_timer(struct replica *r, const struct consensus_effect *e, struc
 	struct replica_timer *place = NULL;
 	for (size_t i = 0; i < TIMERS_MAX; i++) {
 		struct replica_timer *t = &r->timers[i];
+		if (t->used && t->height == e->height && t->round == e->round && t->step == e->step)
+			return; /* asked for again: it runs */
 		/* Timers of past heights and rounds can't matter any more: their inputs would be
-		 * dropped. */
-		if (!t->used || t->height != e->height || t->round < e->round) {
+		 * dropped. So all but one for each step of a round are free. */
+		if (!place && (!t->used || t->height != e->height || t->round < e->round))
 			place = t;
-			break;
-		}
 	}
 	CHECK(place);
 	place->used = true;
@@ -87,7 +87,6 @@ static struct apply_job *block_job(
 		return NULL;
 	job->height = r->core.height;
 	job->round = round;
-	job->index = r->index;
 	job->candidate = c;
 	c->jobs++;
 	job->head = r->head;
@@ -126,7 +125,12 @@ static void ask_signature(struct replica *r, const struct sign_question *questio
 	struct fence_record wanted = {.height = height, .round = round, .step = step};
 	if (!voice_speaks(r, &wanted))
 		return;
-	CHECK(r->question_count < QUESTIONS_MAX);
+	if (r->question_count == QUESTIONS_MAX) {
+		/* Rounds go by, others' votes drive them, and our disk gives no answer. What is
+		 * still of use will be asked for again when it has given them all. */
+		r->question_dropped = true;
+		return;
+	}
 	r->questions[(r->question_first + r->question_count++) % QUESTIONS_MAX] = *question;
 	struct replica_effect *e = replica_effect(out, REPLICA_SIGN);
 	e->bytes_at = r->scratch.len;
@@ -328,6 +332,20 @@ void engine_effects(struct replica *r, const struct consensus_effects *effects,
 }
 
 /* ---- answers ---- */
+
+void engine_ask_again(struct replica *r, struct replica_now now, struct replica_effects *out)
+{
+	bool voting = r->core.step == STEP_PROPOSE || r->core.step == STEP_PREVOTE ||
+		      r->core.step == STEP_PRECOMMIT;
+	if (!r->question_dropped || r->question_count > 0)
+		return;
+	r->question_dropped = false;
+	if (!voting)
+		return;
+	struct consensus_effects effects;
+	consensus_resume(&r->core, &effects);
+	engine_effects(r, &effects, now, out);
+}
 
 void engine_signed(struct replica *r, const struct replica_input *in, struct replica_now now)
 {

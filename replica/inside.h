@@ -45,13 +45,13 @@ struct replica_peer {
 struct replica {
 	struct replica_config config;
 	struct chain_head head;
-	struct index_writer *index; /* the apply thread's */
 	struct consensus core;
 	struct candidate *candidates[BLOCKS_KEPT];
 	struct incoming incoming[BLOCKS_KEPT];
 	struct replica_timer timers[TIMERS_MAX];
 	struct sign_question questions[QUESTIONS_MAX];
 	size_t question_first, question_count;
+	bool question_dropped; /* there was no room for one */
 	/* Inputs for the core that arose while its effects were being done. */
 	struct consensus_input core_inputs[CORE_INPUTS_MAX];
 	size_t core_first, core_count;
@@ -69,6 +69,10 @@ struct replica {
 	 * begins. */
 	struct buf early;
 	int64_t early_height;
+	/* Rounds long past that votes brought back into view, while this is our round. */
+	int64_t old_rounds_height;
+	int32_t old_rounds_round;
+	uint32_t old_rounds;
 	int64_t status_height; /* last said to everybody */
 	uint64_t status_due_ms;
 	int64_t request_height; /* asked of request_peer until request_due_ms */
@@ -106,6 +110,8 @@ void engine_input(struct replica *r, const struct consensus_input *in);
 void engine_run(struct replica *r, struct replica_now now, struct replica_effects *out);
 void engine_effects(struct replica *r, const struct consensus_effects *effects,
 	struct replica_now now, struct replica_effects *out);
+/* Signatures there was no room to ask for, when all others are answered. */
+void engine_ask_again(struct replica *r, struct replica_now now, struct replica_effects *out);
 void engine_signed(struct replica *r, const struct replica_input *in, struct replica_now now);
 void engine_applied(struct replica *r, struct apply_job *take, struct replica_now now,
 	struct replica_effects *out);

@@ -18,10 +18,10 @@ static const char *on_proposal(struct replica *r, const Pb__Proposal *pb, struct
 {
 	struct consensus_input in = {.kind = IN_PROPOSAL, .now = now.wall};
 	struct proposal *p = &in.u.proposal;
-	if (!proposal_from_pb(p, pb))
+	if (!proposal_from_pb(p, pb) || p->round > ROUND_MAX)
 		return "proposal form";
 	/* Whose turn it is takes time in proportion to the round: none that the core would drop. */
-	if (p->height != r->core.height || p->round - r->core.round > ROUNDS_AHEAD)
+	if (proposal_use(&r->core, p) == VOTE_USELESS)
 		return NULL;
 	uint32_t proposer = consensus_proposer(&r->core, p->round);
 	if (!proposal_verify(p, r->config.start.chain_id, &r->core.validators.v[proposer].key))
@@ -32,11 +32,26 @@ static const char *on_proposal(struct replica *r, const Pb__Proposal *pb, struct
 	return NULL;
 }
 
+/* A vote that changes nothing costs neither a look at its signature nor a place in the log: peers
+ * may say it for ever. */
+static bool is_wanted(struct replica *r, const struct vote *v)
+{
+	enum vote_use use = vote_use(&r->core, v);
+	if (use != VOTE_OPENS)
+		return use == VOTE_USEFUL;
+	if (r->old_rounds_height != r->core.height || r->old_rounds_round != r->core.round) {
+		r->old_rounds_height = r->core.height;
+		r->old_rounds_round = r->core.round;
+		r->old_rounds = 0;
+	}
+	return r->old_rounds < OLD_ROUNDS_MAX;
+}
+
 static const char *on_vote(struct replica *r, const Pb__Vote *pb, struct replica_now now)
 {
 	struct consensus_input in = {.kind = IN_VOTE, .now = now.wall};
 	struct vote *v = &in.u.vote;
-	if (!vote_from_pb(v, pb))
+	if (!vote_from_pb(v, pb) || v->round > ROUND_MAX)
 		return "vote form";
 	bool late = v->height == r->core.height - 1 && r->core.has_last_commit;
 	if (!late && v->height != r->core.height)
@@ -46,11 +61,18 @@ static const char *on_vote(struct replica *r, const Pb__Vote *pb, struct replica
 		return "vote index";
 	if (memcmp(v->address.b, set->v[v->index].address.b, sizeof v->address.b) != 0)
 		return "vote address";
+	bool wanted = is_wanted(r, v), ours = is_our_key(r, &set->v[v->index]);
+	if (!wanted && !ours)
+		return NULL;
 	if (!vote_verify(v, r->config.start.chain_id, &set->v[v->index].key))
 		return "vote signature";
-	if (is_our_key(r, &set->v[v->index]))
+	if (ours)
 		voice_heard(r, v->height, v->round,
 			v->type == VOTE_PREVOTE ? FENCE_PREVOTE : FENCE_PRECOMMIT);
+	if (!wanted)
+		return NULL;
+	if (vote_use(&r->core, v) == VOTE_OPENS)
+		r->old_rounds++;
 	engine_input(r, &in);
 	return NULL;
 }
@@ -62,6 +84,9 @@ static struct incoming *incoming_for(struct replica *r, const struct block_id *i
 		struct incoming *in = &r->incoming[i];
 		if (in->used && block_id_equal(&in->id, id))
 			return in;
+		/* What the core has forgotten goes first; a round is what some peer said. */
+		if (in->used && !block_find(&r->core, &in->id))
+			in->used = false;
 		if (!in->used || (oldest->used && in->round < oldest->round))
 			oldest = in;
 	}
@@ -192,6 +217,9 @@ static void keep_early(struct replica *r, uint32_t peer, struct bytes message)
 		forget_early(r);
 }
 
+static bool take_message(struct replica *r, uint32_t peer, struct bytes message,
+	struct replica_now now, struct replica_effects *out);
+
 void peers_run_early(struct replica *r, struct replica_now now, struct replica_effects *out)
 {
 	if (r->early_height != r->core.height || r->early.len == 0)
@@ -199,11 +227,15 @@ void peers_run_early(struct replica *r, struct replica_now now, struct replica_e
 	struct buf early = r->early;
 	memset(&r->early, 0, sizeof r->early);
 	forget_early(r);
+	bool dropped[PEERS_MAX] = {false};
 	struct cursor c = cursor_of(buf_view(&early));
 	while (c.left > 0 && !r->stopped) {
 		uint32_t peer = cursor_u32be(&c);
 		uint32_t len = cursor_u32be(&c);
-		peers_message(r, peer, cursor_view(&c, len), now, out);
+		struct bytes message = cursor_view(&c, len);
+		/* Whoever lied once has thousands of such messages here. */
+		if (!dropped[peer])
+			dropped[peer] = !take_message(r, peer, message, now, out);
 	}
 	buf_fini(&early);
 	engine_run(r, now, out);
@@ -259,10 +291,10 @@ static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMess
 	return "message form";
 }
 
-void peers_message(struct replica *r, uint32_t peer, struct bytes message, struct replica_now now,
-	struct replica_effects *out)
+/* False: the peer is to be dropped. */
+static bool take_message(struct replica *r, uint32_t peer, struct bytes message,
+	struct replica_now now, struct replica_effects *out)
 {
-	CHECK(peer < PEERS_MAX);
 	/* Nothing that the schema doesn't know: what is passed on or put into a block is what was
 	 * read. */
 	static const struct wire_bound bounds[] = {
@@ -284,10 +316,18 @@ void peers_message(struct replica *r, uint32_t peer, struct bytes message, struc
 	}
 	arena_fini(&arena);
 	if (!fault)
-		return;
+		return true;
 	log_event(r->config.log, LOG_UNUSUAL, "peer_misbehaves peer=%u height=%lld fault=\"%s\"",
 		peer, (long long)r->core.height, fault);
 	replica_effect(out, REPLICA_DROP_PEER)->u.peer = peer;
+	return false;
+}
+
+void peers_message(struct replica *r, uint32_t peer, struct bytes message, struct replica_now now,
+	struct replica_effects *out)
+{
+	CHECK(peer < PEERS_MAX);
+	(void)take_message(r, peer, message, now, out);
 }
 
 void peers_up(struct replica *r, uint32_t peer, struct replica_effects *out)

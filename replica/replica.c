@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "chain/blocks.h"
-#include "chain/index.h"
 #include "replica/inside.h"
 
 /*~ One turn of a validator: replica_step takes one input, lets the part it belongs to note it
@@ -180,11 +179,6 @@ enum status replica_new(struct replica **out, const struct replica_config *confi
 	struct replica *r = calloc(1, sizeof *r);
 	if (!r)
 		return STATUS_NO_MEMORY;
-	r->index = index_writer_new();
-	if (!r->index) {
-		free(r);
-		return STATUS_NO_MEMORY;
-	}
 	r->config = *config;
 	timing_defaults(&r->config.timing, &config->engine);
 	enum status status = chain_head_load(&r->head, config->store, config->start.initial_height);
@@ -220,7 +214,6 @@ void replica_free(struct replica *r)
 	apply_job_free(r->executed);
 	consensus_fini(&r->core);
 	evidence_fini(&r->evidence);
-	index_writer_free(r->index);
 	buf_fini(&r->scratch);
 	buf_fini(&r->early);
 	free(r);
@@ -354,6 +347,7 @@ void replica_step(struct replica *r, const struct replica_input *in, struct repl
 	}
 	fire_timers(r, now);
 	engine_run(r, now, out);
+	engine_ask_again(r, now, out);
 	peers_run_early(r, now, out);
 	gossip_run(r, now, out);
 	/* Sealing waits for a tick, even when it is due: a driver ticks when it has handed over all

@@ -2,7 +2,9 @@
  * account), so they are met on a slow walk over everything. Both families end their keys with
  * height and index. */
 #include "base/endian.h"
-#include "chain/index_rows.h"
+#include "chain/index.h"
+
+enum { PLACE_BYTES = 8 + 4 };
 
 /* Under this record: one byte, which family, then the last key looked at. */
 #define SWEEP_RECORD "/index-sweep"

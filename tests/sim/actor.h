@@ -22,14 +22,15 @@ struct actor {
 	void (*peer)(void *self, struct sim_node *n, uint32_t peer, bool up);
 	void (*message)(void *self, struct sim_node *n, uint32_t peer, struct bytes raw);
 	void (*due)(void *self, struct sim_node *n, uint64_t detail);
-	/* Mouth only: a replica wants this said. It calls net_send itself, or doesn't; and
-	 * checks_sent with votes it sends, so that what they decide is known. */
+	/* Mouth only: makes the node a replica that is heard through it; the other four are then
+	 * told before the replica is. A replica wants this said. It calls net_send itself, or
+	 * doesn't; and checks_sent with votes it sends, so that what they decide is known. */
 	void (*says)(void *self, struct sim_node *n, uint32_t to, struct bytes raw);
 	void (*fini)(void *self);
 };
 
-/* From options.cast or a script's begin. The node is no replica but this actor; with says and
- * nothing else, it stays a replica whose words pass through the mouth. Takes what fini frees. */
+/* From options.cast or a script's begin. The node is no replica but this actor; with says, it
+ * stays a replica whose words pass through the mouth. Takes what fini frees. */
 void actor_place(struct sim_node *n, const struct actor *take);
 /* The node is an actor and nothing else. */
 bool actor_replaces(const struct sim_node *n);

@@ -132,6 +132,12 @@ static void overhear_precommit(struct checks *c, const struct vote *vote)
 	agree(c, h, vote->height);
 }
 
+void checks_heard(struct checks *c, const struct vote *vote)
+{
+	if (vote->type == VOTE_PRECOMMIT)
+		overhear_precommit(c, vote);
+}
+
 void checks_sent(struct checks *c, struct bytes message)
 {
 	Pb__PeerMessage *m = pb__peer_message__unpack(NULL, message.len, message.data);
@@ -143,8 +149,8 @@ void checks_sent(struct checks *c, struct bytes message)
 	if (m->sum_case == PB__PEER_MESSAGE__SUM_VOTE) {
 		if (!vote_from_pb(&vote, m->vote))
 			breach(c, "a vote left that is none");
-		else if (vote.type == VOTE_PRECOMMIT)
-			overhear_precommit(c, &vote);
+		else
+			checks_heard(c, &vote);
 	}
 	pb__peer_message__free_unpacked(m, NULL);
 }

@@ -73,7 +73,9 @@ void checks_fini(struct checks *c);
 
 /* A signature exists: of validator `who`, over what the record says. */
 void checks_signed(struct checks *c, uint32_t who, const struct fence_record *record);
-/* Bytes have left a validator. */
+/* A vote, rightly signed, has left a validator, who may be a liar. */
+void checks_heard(struct checks *c, const struct vote *vote);
+/* Bytes have left an honest validator. */
 void checks_sent(struct checks *c, struct bytes message);
 /* A node says that the block at the top of its store is committed. */
 void checks_committed(struct checks *c, uint32_t node, struct store *store,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/world.h"
 
@@ -71,6 +72,14 @@ static void print_replay(const struct plan *p, const struct sim_options *o)
 		(unsigned long long)o->seed);
 	if (o->twins)
 		printf(" --twins");
+	if (o->lies == LIES_DRAWN)
+		printf(" --liars any");
+	for (int i = 0, first = 1; i < LIES && o->lies != LIES_DRAWN; i++) {
+		if (o->lies >> i & 1)
+			printf("%s%s", first ? " --liars " : ",", lie_name((enum lie)i)), first = 0;
+	}
+	if (o->liars > 0)
+		printf(" --liar-count %u", o->liars);
 	if (o->crashes)
 		printf(" --crashes");
 	if (o->loss)
@@ -229,6 +238,7 @@ static void usage(void)
 {
 	printf("usage: sim [--nodes N] (--seed S [--trace] | --seeds FROM..TO [--twice])\n"
 	       "           [--twins] [--crashes] [--loss PER-MILLE] [--fault-ms MS] [--blocks N]\n"
+	       "           [--liars KIND[,KIND]|any [--liar-count N]]\n"
 	       "           [--crash-at DEED [--power] [--torn]] [--crash-everywhere DEEDS]\n"
 	       "           [--scenario NAME|all]   a published failure, healed\n"
 	       "           [--plant fence|hash|barrier|store]   must be seen within the seeds\n");
@@ -279,6 +289,8 @@ static bool take_value(struct plan *p, const char *name, const char *text)
 		o->scenario = scenario_named(text);
 		return o->scenario || strcmp(text, "all") == 0;
 	}
+	if (strcmp(name, "--liars") == 0)
+		return lies_of_text(&o->lies, text);
 	if (strcmp(name, "--seeds") == 0) {
 		p->from = value;
 		p->to = strncmp(end, "..", 2) == 0 ? strtoull(end + 2, &end, 10) : value;
@@ -294,6 +306,8 @@ static bool take_value(struct plan *p, const char *name, const char *text)
 		p->from = p->to = o->seed = value;
 	else if (strcmp(name, "--loss") == 0)
 		o->loss = (unsigned)value;
+	else if (strcmp(name, "--liar-count") == 0)
+		o->liars = (uint32_t)value;
 	else if (strcmp(name, "--fault-ms") == 0)
 		o->fault_ms = value;
 	else if (strcmp(name, "--blocks") == 0)
@@ -324,6 +338,10 @@ int main(int argc, char **argv)
 		usage();
 		return strcmp(argv[i], "--help") == 0 ? 0 : 2;
 	}
+	if (p.options.lies && p.options.liars == 0)
+		p.options.liars = (p.options.nodes - 1) / 3;
+	if (p.options.lies)
+		p.options.cast = liars_cast;
 	check_set_sink(on_check);
 	if (!keys_start(blinding))
 		return 2;

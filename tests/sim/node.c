@@ -100,7 +100,8 @@ void actor_place(struct sim_node *n, const struct actor *take)
 
 bool actor_replaces(const struct sim_node *n)
 {
-	return n->actor.message || n->actor.start || n->actor.peer || n->actor.due;
+	return !n->actor.says &&
+	       (n->actor.message || n->actor.start || n->actor.peer || n->actor.due);
 }
 
 void node_fini(struct sim_node *n)
@@ -438,7 +439,7 @@ static void pump(struct sim_node *n)
 	if (!n->up)
 		return;
 	disk_push(&n->disk);
-	if (replica_stopped(n->replica))
+	if (replica_stopped(n->replica) && !n->actor.says)
 		world_fail(n->world, "node %u stopped: %s", n->index, replica_stopped(n->replica));
 	arm_tick(n);
 }
@@ -450,11 +451,10 @@ void node_start(struct sim_node *n)
 	n->up = true;
 	n->steady_base = random_below(&n->world->dice, 1000000);
 	world_note(n->world, n, "starts", bytes_view(NULL, 0));
-	if (actor_replaces(n)) {
-		if (n->actor.start)
-			n->actor.start(n->actor.self, n);
+	if (n->actor.start)
+		n->actor.start(n->actor.self, n);
+	if (actor_replaces(n))
 		return;
-	}
 	bool fence_known = disk_open(&n->disk);
 	open_app(n);
 	write_genesis(n);
@@ -482,11 +482,10 @@ void node_start(struct sim_node *n)
 
 void node_peer(struct sim_node *n, uint32_t peer, bool up)
 {
-	if (actor_replaces(n)) {
-		if (n->actor.peer)
-			n->actor.peer(n->actor.self, n, peer, up);
+	if (n->actor.peer)
+		n->actor.peer(n->actor.self, n, peer, up);
+	if (actor_replaces(n))
 		return;
-	}
 	struct replica_input in = {.kind = up ? REPLICA_PEER_UP : REPLICA_PEER_DOWN};
 	in.u.peer.peer = peer;
 	put_input(n, &in);
@@ -495,11 +494,10 @@ void node_peer(struct sim_node *n, uint32_t peer, bool up)
 
 void node_message(struct sim_node *n, uint32_t peer, struct bytes message)
 {
-	if (actor_replaces(n)) {
-		if (n->actor.message)
-			n->actor.message(n->actor.self, n, peer, message);
+	if (n->actor.message)
+		n->actor.message(n->actor.self, n, peer, message);
+	if (actor_replaces(n))
 		return;
-	}
 	struct replica_input in = {.kind = REPLICA_MESSAGE};
 	in.u.peer.peer = peer;
 	in.u.peer.message = message;

@@ -3,6 +3,7 @@
 program(sim
 	SOURCES sim/main.c sim/world.c sim/net.c sim/node.c sim/disk.c sim/checks.c sim/people.c sim/work.c
 		sim/scenario.c sim/scenarios.c
+		sim/liar.c sim/lying.c sim/flood.c sim/words.c
 	LINKS replica chain_settle chain genesis base)
 
 function(sim_test name)
@@ -23,6 +24,15 @@ sim_test(three_validators_crashing --nodes 3 --crashes --seeds 1..15)
 sim_test(a_validator_and_its_twin --nodes 4 --twins --seeds 1..10)
 sim_test(a_validator_and_its_twin_crashing_and_losing_messages
 	--nodes 4 --twins --crashes --loss 100 --seeds 1..20)
+# Validators that lie: less than a third of the power, in one way, and in ways drawn by the seed.
+foreach(lie proposer voter silent selective part bits height time address block amnesia sync flood
+		stranger replay evidence)
+	sim_test(four_validators_one_lies_${lie} --nodes 4 --liars ${lie} --loss 30 --seeds 1..6)
+endforeach()
+sim_test(four_validators_one_lies --nodes 4 --liars any --crashes --loss 100 --seeds 1..24)
+sim_test(five_validators_one_lies --nodes 5 --liars any --crashes --loss 50 --seeds 1..12)
+sim_test(seven_validators_two_lie --nodes 7 --liars any --loss 50 --seeds 1..12)
+sim_test(seven_validators_two_equivocate --nodes 7 --liars proposer,voter,amnesia --seeds 1..6)
 sim_test(one_validator_crashing_at_every_deed
 	--nodes 1 --fault-ms 100 --blocks 3 --crash-everywhere 250)
 sim_test(four_validators_one_crashing_at_every_deed
@@ -64,6 +74,9 @@ sim_test_full(four_validators_crashing_often --nodes 4 --crashes --seeds 1000..1
 sim_test_full(four_validators_losing_messages_often
 	--nodes 4 --crashes --loss 200 --seeds 2000..2999)
 sim_test_full(twins_often --nodes 4 --twins --crashes --loss 100 --seeds 4000..4999)
+sim_test_full(four_with_a_liar_often --nodes 4 --liars any --crashes --loss 100 --seeds 6000..6499)
+sim_test_full(five_with_a_liar_often --nodes 5 --liars any --crashes --loss 50 --seeds 6500..6699)
+sim_test_full(seven_with_two_liars_often --nodes 7 --liars any --loss 50 --seeds 6700..6999)
 sim_test_full(twins_of_seven_often --nodes 7 --twins --loss 50 --seeds 5000..5199)
 sim_test_full(seven_validators_crashing_often --nodes 7 --crashes --loss 50 --seeds 3000..3199)
 

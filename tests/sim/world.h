@@ -27,6 +27,8 @@ struct sim_options {
 	bool crash_torn;
 	uint64_t fault_ms;               /* how long the faults last */
 	int64_t blocks;                  /* to be committed after them */
+	uint32_t liars;                  /* validators that lie */
+	uint32_t lies;                   /* in what ways: bits of enum lie */
 	const struct script *script;     /* NULL: none */
 	const struct scenario *scenario; /* of scenario_script */
 	/* Places actors, when everybody is there and nobody has started. NULL: nobody to place. */

@@ -70,6 +70,8 @@ enum {
 	LOOK_BACK_BLOCKS = 10, /* in which a validator looks for signatures of its key */
 	PEERS_MAX = 64,        /* that one node lists */
 	PEER_NAME_BYTES_MAX = 64,
+	PEER_UP_TXS_MAX = 256, /* waiting transactions that a new link is told, and their bytes */
+	PEER_UP_TX_BYTES_MAX = 1024 * 1024,
 	EARLY_BYTES_MAX =
 		6 * 1024 * 1024,          /* of one peer: what it says of the next height already */
 	P2P_FRAME_BYTES_MAX = 128 * 1024, /* a part of a block with its proof, and as much again */

@@ -9,7 +9,7 @@ static void done(struct replica *r, const struct replica_input *in, const struct
 	const struct mempool_verdict *verdict, struct replica_effects *out)
 {
 	if (verdict->outcome == MEMPOOL_OK && !in->u.tx.from_peer && r->config.has_peers)
-		say_transaction(r, in->u.tx.raw, out);
+		say_transaction(r, REPLICA_EVERYONE, in->u.tx.raw, out);
 	struct replica_effect *e = replica_effect(out, REPLICA_TX_DONE);
 	e->u.tx.ticket = in->u.tx.ticket;
 	e->u.tx.hash = *hash;

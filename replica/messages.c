@@ -79,7 +79,7 @@ void say_request(struct replica *r, uint32_t to, int64_t height, struct replica_
 	say(r, to, &message, out);
 }
 
-void say_transaction(struct replica *r, struct bytes tx, struct replica_effects *out)
+void say_transaction(struct replica *r, uint32_t to, struct bytes tx, struct replica_effects *out)
 {
 	Pb__Transaction transaction;
 	pb__transaction__init(&transaction);
@@ -88,7 +88,7 @@ void say_transaction(struct replica *r, struct bytes tx, struct replica_effects 
 	pb__peer_message__init(&message);
 	message.sum_case = PB__PEER_MESSAGE__SUM_TRANSACTION;
 	message.transaction = &transaction;
-	say(r, REPLICA_EVERYONE, &message, out);
+	say(r, to, &message, out);
 }
 
 void say_evidence(struct replica *r, const struct buf *packed, struct replica_effects *out)

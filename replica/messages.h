@@ -17,6 +17,6 @@ void say_part(struct replica *r, uint32_t to, int64_t height, int32_t round,
 void say_request(struct replica *r, uint32_t to, int64_t height, struct replica_effects *out);
 /* packed: a DuplicateVoteEvidence */
 void say_evidence(struct replica *r, const struct buf *packed, struct replica_effects *out);
-void say_transaction(struct replica *r, struct bytes tx, struct replica_effects *out);
+void say_transaction(struct replica *r, uint32_t to, struct bytes tx, struct replica_effects *out);
 
 #endif

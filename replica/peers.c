@@ -1,5 +1,6 @@
 /* peers: what comes from peers. Signatures are checked here before anything enters the core; who
  * says what no honest node would is dropped. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "chain/format/proof.h"
@@ -330,12 +331,26 @@ void peers_message(struct replica *r, uint32_t peer, struct bytes message, struc
 	(void)take_message(r, peer, message, now, out);
 }
 
+/* What was said to everybody before this link was open. Without it such a transaction would wait
+ * for the turn of a proposer who has it. */
+static void say_waiting(struct replica *r, uint32_t peer, struct replica_effects *out)
+{
+	struct app_tx *txs = calloc(PEER_UP_TXS_MAX, sizeof *txs);
+	size_t count = txs ? mempool_list(r->config.mempool, txs, PEER_UP_TXS_MAX) : 0, bytes = 0;
+	for (size_t i = 0; i < count && bytes + txs[i].raw.len <= PEER_UP_TX_BYTES_MAX; i++) {
+		bytes += txs[i].raw.len;
+		say_transaction(r, peer, txs[i].raw, out);
+	}
+	free(txs);
+}
+
 void peers_up(struct replica *r, uint32_t peer, struct replica_effects *out)
 {
 	CHECK(peer < PEERS_MAX);
 	memset(&r->peers[peer], 0, sizeof r->peers[peer]);
 	r->peers[peer].up = true;
 	gossip_say_status(r, peer, out);
+	say_waiting(r, peer, out);
 }
 
 void peers_down(struct replica *r, uint32_t peer)

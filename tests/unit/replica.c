@@ -2,6 +2,7 @@
  * transactions out of blocks. One validator of two, or alone; its effects are done by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,7 @@ struct one {
 	size_t input_count;
 	uint64_t now_ms;
 	unsigned dropped;
+	unsigned told_txs; /* transactions said to peer 5 */
 };
 
 static struct one one;
@@ -120,6 +122,15 @@ static void put(struct one *o, const struct replica_input *in)
 {
 	assert_true(o->input_count < 256);
 	o->inputs[o->input_count++] = *in;
+}
+
+static bool is_transaction(struct bytes message)
+{
+	Pb__PeerMessage *m = pb__peer_message__unpack(NULL, message.len, message.data);
+	assert_non_null(m);
+	bool is = m->sum_case == PB__PEER_MESSAGE__SUM_TRANSACTION;
+	pb__peer_message__free_unpacked(m, NULL);
+	return is;
 }
 
 static void answer(struct one *o, const struct replica_effect *e)
@@ -142,10 +153,10 @@ static void answer(struct one *o, const struct replica_effect *e)
 		put(o, &in);
 		break;
 	case REPLICA_DROP_PEER: o->dropped++; break;
+	case REPLICA_SEND: o->told_txs += e->u.peer == 5 && is_transaction(e->bytes); break;
 	case REPLICA_LOG:
 	case REPLICA_LOG_SYNC:
 	case REPLICA_LOG_RESET:
-	case REPLICA_SEND:
 	case REPLICA_SUBMIT:
 	case REPLICA_TX_DONE:
 	case REPLICA_COMMITTED: break;
@@ -455,6 +466,33 @@ static void a_fresh_validator_waits_for_links_half_a_minute_at_most(void **state
 	assert_int_not_equal(replica_consensus(one.replica)->step, STEP_WAIT);
 }
 
+/* Once a coordinator's first transaction, sent while its node dialed, waited three seconds for the
+ * turn of a proposer who had it. */
+static void a_new_link_is_told_what_waits_for_a_block(void **state)
+{
+	submit(&one, "sent before anybody listened");
+	assert_int_equal(mempool_counts(one.mempool).txs, 1);
+	struct replica_input up = {.kind = REPLICA_PEER_UP};
+	up.u.peer.peer = 5;
+	input(&one, &up);
+	assert_int_equal(one.told_txs, 1);
+}
+
+static void a_new_link_is_told_no_more_than_its_share(void **state)
+{
+	char text[16];
+	for (unsigned i = 0; i < PEER_UP_TXS_MAX + 20; i++) {
+		snprintf(text, sizeof text, "tx %u", i);
+		submit(&one, text);
+	}
+	assert_true(mempool_counts(one.mempool).txs > 0);
+	size_t waiting = mempool_counts(one.mempool).txs;
+	struct replica_input up = {.kind = REPLICA_PEER_UP};
+	up.u.peer.peer = 5;
+	input(&one, &up);
+	assert_int_equal(one.told_txs, waiting < PEER_UP_TXS_MAX ? waiting : PEER_UP_TXS_MAX);
+}
+
 static void who_is_more_than_one_height_behind_says_so(void **state)
 {
 	let_pass(&one, 100);
@@ -518,6 +556,8 @@ int main(void)
 		PAIRED(a_step_or_an_address_that_does_not_exist_costs_the_link),
 		PAIRED(a_fresh_validator_begins_when_a_quorum_is_linked),
 		PAIRED(a_fresh_validator_waits_for_links_half_a_minute_at_most),
+		PAIRED(a_new_link_is_told_what_waits_for_a_block),
+		PAIRED(a_new_link_is_told_no_more_than_its_share),
 		PAIRED(who_is_more_than_one_height_behind_says_so),
 		ALONE(the_store_and_the_fence_must_tell_of_the_same_chain),
 	};

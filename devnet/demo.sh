@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
-# devnet/demo.sh [--keep]: from a fresh Debian machine to two paid jobs. Installs what is missing, builds, starts a
-# one-validator chain with coordinator and two miners, has a video transcoded and a second job done, and checks every unit
-# of money that moved. --keep leaves everything running (devnet/down.sh stops it).
+# devnet/demo.sh [--keep] [--validators N]: from a fresh Debian machine to two paid jobs. Installs what is missing, builds,
+# starts a chain of four validators (1 to 7) with coordinator and two miners, has a video transcoded and a second job done,
+# checks every unit of money that moved, on another node than the one that was asked, and pays on while a validator is
+# killed. --keep leaves everything running (devnet/down.sh stops it).
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 . devnet/lib.sh
 . devnet/net.sh
 
 keep=no
-case ${1:-} in
-'') ;;
---keep) keep=yes ;;
-*) sed -n '2,4s/^# //p' devnet/demo.sh; [ "$1" = --help ]; exit ;;
-esac
+while [ $# -gt 0 ]; do
+	case $1 in
+	--keep) keep=yes ;;
+	--validators) devnet_validators=${2:-}; shift ;;
+	*) sed -n '2,5s/^# //p' devnet/demo.sh; [ "$1" = --help ]; exit ;;
+	esac
+	shift
+done
+case $devnet_validators in [1-7]) ;; *) die "--validators: 1 to 7" ;; esac
 failed=0
 
 check() { # CLAIM COMMAND...
@@ -30,17 +35,28 @@ finish() {
 	exit $code
 }
 
-balance_of() { # ADDRESS: uaitbc
-	cli_json balance "$1" | json_get balance
+balance_of() { # ADDRESS [NODE]: uaitbc, as that node knows it
+	cli_json --rpc "$(node_rpc_url "${2:-0}")" balance "$1" | json_get balance
+}
+
+operators_balance() { # of all validators' operators together
+	local index one sum=0
+	for index in $(devnet_nodes); do
+		one=$(balance_of "${operator[$index]}") || return 1
+		sum=$((sum + one))
+	done
+	printf '%d' "$sum"
 }
 
 tell_balances() { # WHEN: prints and keeps them in the map of that name
 	local -n kept=$1
 	local name
-	for name in client coordinator miner1 miner2 operator; do
+	for name in client coordinator miner1 miner2; do
 		kept[$name]=$(balance_of "${address[$name]}") || die "no balance of $name"
 		printf '   %-12s %s  %15s AITBC\n' "$name" "${address[$name]}" "$(aitbc_of "${kept[$name]}")"
 	done
+	kept[operators]=$(operators_balance) || die "no balance of the operators"
+	printf '   %-12s %-44s  %15s AITBC\n' operators "$(devnet_nodes | wc -w) accounts together" "$(aitbc_of "${kept[operators]}")"
 }
 
 fee_of_tx() { # HASH: its fee, once
@@ -52,7 +68,7 @@ member_of() { # OUTER INNER: .OUTER.INNER of the JSON on stdin
 }
 
 # The books so far: what each account must have gained when every job is done.
-declare -A expected=([client]=0 [coordinator]=0 [miner1]=0 [miner2]=0 [operator]=0)
+declare -A expected=([client]=0 [coordinator]=0 [miner1]=0 [miner2]=0 [operators]=0)
 
 book() { # JOB: reads its receipt and its three transactions from the chain, prints them, and books what must have moved
 	local job=$1 view receipt kind hash fee amount to_miner to_coordinator winner name
@@ -67,7 +83,7 @@ book() { # JOB: reads its receipt and its three transactions from the chain, pri
 		booked="${booked:-} $hash"
 		if [ "$kind" = submit ]; then name=client; else name=coordinator; fi
 		expected[$name]=$((expected[$name] - fee))
-		expected[operator]=$((expected[operator] + fee))
+		expected[operators]=$((expected[operators] + fee))
 	done
 	amount=$(json_get amount <<<"$receipt")
 	to_miner=$(json_get to_miner <<<"$receipt")
@@ -138,7 +154,7 @@ second_job() {
 
 check_books() {
 	local name gained sum=0
-	for name in client coordinator miner1 miner2 operator; do
+	for name in client coordinator miner1 miner2 operators; do
 		gained=$((after[$name] - before[$name]))
 		sum=$((sum + gained))
 		check "$(printf '%-12s %+d uaitbc, as receipts and fees say' "$name" "$gained")" test "$gained" -eq "${expected[$name]}"
@@ -147,6 +163,45 @@ check_books() {
 	check "the client paid, the miners and the coordinator earned" test "$((after[client] - before[client]))" -lt 0 -a \
 		"$((after[miner1] + after[miner2] - before[miner1] - before[miner2]))" -gt 0 -a \
 		"$((after[coordinator] - before[coordinator]))" -gt 0
+}
+
+# Everything above was asked of node0. What another node says of the same money, read from its own disk:
+check_elsewhere() {
+	local name last=$((devnet_validators - 1)) height
+	height=$(node_height 0)
+	step "the same money as node$last knows it"
+	check "node$last has block $height too" wait_until 10 reached "$last" "$height"
+	for name in client coordinator miner1 miner2; do
+		check "$(printf '%-12s %s AITBC' "$name" "$(aitbc_of "${after[$name]}")")" \
+			test "$(balance_of "${address[$name]}" "$last")" = "${after[$name]}"
+	done
+}
+
+reached() { # NODE HEIGHT
+	[ "$(node_height "$1")" -ge "$2" ]
+}
+
+# kill -9 of the last validator: more than two thirds are left, so payments go on; then it comes back and catches up.
+lose_a_validator() {
+	local last=$((devnet_validators - 1)) began took=() height
+	step "kill -9 node$last, and pay"
+	before[miner1]=$(balance_of "${address[miner1]}" 2)
+	kill -KILL "$(cat "$run_dir/aitbcd$last.pid")"
+	for _ in 1 2; do
+		began=$(now_ms)
+		cli_json --rpc "$(node_rpc_url 1)" send miner1 0.5aitbc >/dev/null || die "no payment while node$last is dead"
+		took+=("$(($(now_ms) - began)) ms")
+	done
+	payment_text="payments while a validator is dead: $(printf '%s, ' "${took[@]}" | sed 's/, $//') (one whose turn is the dead one's waits for its timeout)"
+	height=$(node_height 1)
+	check "two payments were sent to node1 and are in blocks of node2" wait_until 10 reached 2 "$height"
+	check "miner1 has 1 AITBC more, says node2" \
+		test "$(balance_of "${address[miner1]}" 2)" -eq "$((before[miner1] + 1000000))"
+	note "aitbc chain --stall tells from one node who is missing:"
+	cli chain --stall | sed 's/^/   /'
+	node_start "$last"
+	check "node$last is back and has the blocks that it missed" wait_until 30 reached "$last" "$height"
+	check "and says the same of miner1" test "$(balance_of "${address[miner1]}" "$last")" -eq "$((before[miner1] + 1000000))"
 }
 
 [ -n "${AITBC_BIN:-}" ] || { packages_ensure; build_tree release build aitbcd aitbc aitbc-miner; }
@@ -158,32 +213,37 @@ devnet_forget
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-step "starting a devnet: aitbcd, two miners"
+step "starting a devnet: $devnet_validators validator$([ "$devnet_validators" = 1 ] || echo s), two miners"
 devnet_start
-good "node ready after $node_ready_ms ms, miners registered"
+good "node ready after $node_ready_ms ms$([ "$devnet_validators" = 1 ] || echo " (all $devnet_validators)"), miners registered"
 devnet_describe
 
-declare -A address=() before=() after=()
+declare -A address=() before=() after=() operator=()
 for name in client miner1 miner2; do
 	address[$name]=$(cli_json keys show "$name" | json_get address)
 done
 address[coordinator]=$(curl -sf "$rest_url/v1/coordinator" | json_get address)
-address[operator]=$(json_get address <"$home_dir/operator.json")
+for index in $(devnet_nodes); do
+	operator[$index]=$(json_get address <"$net_dir/node$index/operator.json")
+done
 AITBC_API_KEY=$(json_get client_key <"$home_dir/coordinator/devnet-keys.json")
 export AITBC_API_KEY
 
-step "accounts and balances before (operator: receives the fees of the validator's blocks)"
+step "accounts and balances before (operators: they receive the fees of their validators' blocks)"
 tell_balances before
 transcode
 second_job
 step "balances after"
 tell_balances after
 check_books
+[ "$devnet_validators" -lt 2 ] || check_elsewhere
+[ "$devnet_validators" -lt 4 ] || lose_a_validator
 
 step "figures"
 figure "node ready after $node_ready_ms ms"
 figure "first paid job $(awk -v ms=$first_job_ms 'BEGIN { printf "%.2f", ms / 1000 }') s after the node was started ($(awk -v ms=$first_wait_ms 'BEGIN { printf "%.2f", ms / 1000 }') s from submission to payment)"
-figure "node memory $(rss_mb aitbcd) MB"
+figure "node memory $(for index in $(devnet_nodes); do printf '%s ' "$(rss_mb "aitbcd$index")"; done)MB$([ "$devnet_validators" = 1 ] || echo " (a node each)")"
+[ -z "${payment_text:-}" ] || figure "$payment_text"
 
 step "where to look next"
 say "  blocks        $rest_url/blocks"

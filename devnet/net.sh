@@ -1,5 +1,6 @@
-# A devnet of one validator with coordinator and two miners: starting, asking, stopping. Sourced by demo.sh, up.sh, down.sh
-# after lib.sh. State lives under AITBC_DEVNET (.devnet in the tree): net/ homes and keys, log/, run/ process ids, work/.
+# A devnet of four validators (AITBC_VALIDATORS), the first with the coordinator, and two miners: starting, asking, stopping.
+# Sourced by demo.sh, up.sh, down.sh after lib.sh. State lives under AITBC_DEVNET (.devnet in the tree): net/ homes and keys,
+# log/, run/ process ids, work/.
 # shellcheck shell=bash
 
 devnet_dir=${AITBC_DEVNET:-$AITBC_ROOT/.devnet}
@@ -10,20 +11,22 @@ run_dir=$devnet_dir/run
 work_dir=$devnet_dir/work
 bin_dir=${AITBC_BIN:-$AITBC_ROOT/build}
 chain_id=devnet-1
+devnet_validators=${AITBC_VALIDATORS:-4}
 
-# Ports: the usual ones, or all from AITBC_BASE_PORT up (as `aitbcd testnet --base-port` counts); "auto": ten free ones.
+# Ports: the usual ones, or all from AITBC_BASE_PORT up (as `aitbcd testnet --base-port` counts: ten a node); "auto": free ones.
 if [ "${AITBC_BASE_PORT:-}" = auto ]; then
-	for AITBC_BASE_PORT in $(shuf -i 2000-3200 -n 50 | sed 's/$/0/'); do
-		ss -Hltn | awk -v from="$AITBC_BASE_PORT" '{ sub(/.*:/, "", $4); if ($4 >= from && $4 < from + 10) taken = 1 } END { exit taken }' && break
+	for AITBC_BASE_PORT in $(shuf -i 2000-3190 -n 50 | sed 's/$/0/'); do
+		ss -Hltn | awk -v from="$AITBC_BASE_PORT" '{ sub(/.*:/, "", $4); if ($4 >= from && $4 < from + 70) taken = 1 } END { exit taken }' && break
 	done
 fi
 if [ -n "${AITBC_BASE_PORT:-}" ]; then
-	rpc_port=$((AITBC_BASE_PORT + 1)) rest_port=$((AITBC_BASE_PORT + 2)) metrics_port=$((AITBC_BASE_PORT + 3))
+	p2p_port=$AITBC_BASE_PORT rest_port=$((AITBC_BASE_PORT + 2)) metrics_port=$((AITBC_BASE_PORT + 3)) metrics_step=10
 	miner_ports=("$((AITBC_BASE_PORT + 5))" "$((AITBC_BASE_PORT + 6))")
 else
-	rpc_port=26657 rest_port=18000 metrics_port=9090
+	p2p_port=26656 rest_port=18000 metrics_port=9090 metrics_step=1
 	miner_ports=(18001 18002)
 fi
+rpc_port=$((p2p_port + 1))
 rpc_url=http://127.0.0.1:$rpc_port
 rest_url=http://127.0.0.1:$rest_port
 ollama_url=${AITBC_OLLAMA_URL:-http://127.0.0.1:11434}
@@ -50,6 +53,7 @@ launch() {
 	shift
 	setsid "$@" >>"$log_dir/$name.log" 2>&1 </dev/null &
 	echo $! >"$run_dir/$name.pid"
+	disown # the shell has nothing to say when it is killed
 }
 
 stop_one() { # NAME: politely, then not
@@ -65,18 +69,50 @@ stop_one() { # NAME: politely, then not
 	rm -f "$run_dir/$1.pid"
 }
 
+node_rpc_url() { # INDEX
+	printf 'http://127.0.0.1:%d' "$((p2p_port + 10 * $1 + 1))"
+}
+
+# The nodes that have a home, in their order.
+devnet_nodes() {
+	local index=0
+	while [ -e "$net_dir/node$index/genesis.json" ]; do
+		printf '%d ' "$index"
+		index=$((index + 1))
+	done
+}
+
 devnet_stop() {
+	local index pids=()
 	stop_one aitbc-miner1
 	stop_one aitbc-miner2
-	stop_one aitbcd
+	for index in $(devnet_nodes); do # together: each drains its connections first
+		stop_one "aitbcd$index" &
+		pids+=("$!")
+	done
+	wait "${pids[@]}" 2>/dev/null
 }
 
 devnet_running() {
-	process_alive aitbcd
+	local index
+	for index in $(devnet_nodes); do
+		process_alive "aitbcd$index" && return 0
+	done
+	return 1
 }
 
-node_ready() {
-	[ "$(curl -sf --max-time 2 "$rpc_url/status" | json_get latest_block_height)" -ge 1 ] 2>/dev/null
+node_height() { # INDEX: of its last block; 0 when it doesn't answer
+	local height
+	height=$(curl -sf --max-time 2 "$(node_rpc_url "$1")/status" | json_get latest_block_height)
+	printf '%d' "${height:-0}"
+}
+
+node_ready() { # INDEX
+	[ "$(node_height "$1")" -ge 1 ]
+}
+
+node_start() { # INDEX
+	launch "aitbcd$1" "$bin_dir/aitbcd" start --home "$net_dir/node$1"
 }
 
 rest_ready() { # it answers, and the chain knows it as a coordinator
@@ -94,21 +130,28 @@ started_or_die() { # NAME SECONDS COMMAND...
 # Makes the homes when there are none, starts node and miners, waits until each answers. Sets node_launched_ms (wall clock)
 # and node_ready_ms (how long until it answered with a block).
 devnet_start() {
-	local began index config
-	# shellcheck disable=SC2086
-	ports_free "$rpc_port" "$rest_port" "$metrics_port" "${miner_ports[@]}"
+	local began index config ports=("$rest_port" "${miner_ports[@]}")
 	mkdir -p "$log_dir" "$run_dir" "$work_dir"
 	if [ ! -e "$home_dir/genesis.json" ]; then
-		"$bin_dir/aitbcd" testnet --validators 1 --output "$net_dir" --chain-id "$chain_id" \
-			${AITBC_BASE_PORT:+--base-port "$AITBC_BASE_PORT"} >>"$log_dir/aitbcd.log" 2>&1 ||
-			die "aitbcd testnet failed: $(tail -n 1 "$log_dir/aitbcd.log")"
+		"$bin_dir/aitbcd" testnet --validators "$devnet_validators" --output "$net_dir" --chain-id "$chain_id" \
+			${AITBC_BASE_PORT:+--base-port "$AITBC_BASE_PORT"} >>"$log_dir/testnet.log" 2>&1 ||
+			die "aitbcd testnet failed: $(tail -n 1 "$log_dir/testnet.log")"
 	fi
+	for index in $(devnet_nodes); do # a single node listens for no peers
+		ports+=("$((rpc_port + 10 * index))" "$((metrics_port + metrics_step * index))")
+		[ -e "$net_dir/node1" ] && ports+=("$((p2p_port + 10 * index))")
+	done
+	ports_free "${ports[@]}"
 	began=$(now_ms)
 	node_launched_ms=$began
-	launch aitbcd "$bin_dir/aitbcd" start --home "$home_dir"
-	started_or_die aitbcd 30 node_ready
+	for index in $(devnet_nodes); do
+		node_start "$index"
+	done
+	for index in $(devnet_nodes); do
+		started_or_die "aitbcd$index" 30 node_ready "$index"
+	done
 	node_ready_ms=$(($(now_ms) - began))
-	started_or_die aitbcd 30 rest_ready
+	started_or_die aitbcd0 30 rest_ready
 	config=$devnet_dir/miner.json
 	# the sample with our Ollama, or without one
 	if ollama_models >/dev/null; then
@@ -131,16 +174,19 @@ devnet_start() {
 
 # Where everything is, for people.
 devnet_describe() {
-	local index name
+	local index
 	say ""
-	say "  chain $chain_id, one validator      JSON-RPC      $rpc_url"
-	say "  coordinator and explorer           REST, pages   $rest_url"
-	say "  metrics                            Prometheus    http://127.0.0.1:$metrics_port/metrics"
+	say "  chain $chain_id, $(devnet_nodes | wc -w) validator$([ -e "$net_dir/node1" ] && echo s)"
+	for index in $(devnet_nodes); do
+		say "  node$index                              JSON-RPC      $(node_rpc_url "$index")"
+	done
+	say "  coordinator and explorer (node0)   REST, pages   $rest_url"
+	say "  metrics of node0                   Prometheus    http://127.0.0.1:$metrics_port/metrics"
 	for index in 1 2; do
 		say "  miner $index                            HTTP          http://127.0.0.1:${miner_ports[index - 1]}"
 	done
 	say "  logs                               $log_dir/"
-	say "  chain data, keys                   $home_dir/, $net_dir/keys/"
+	say "  chain data, keys                   $net_dir/node*/, $net_dir/keys/"
 	say ""
 }
 

@@ -14,7 +14,7 @@
 #include "node/peers_file.h"
 #include "wallet/keystore.h"
 
-enum { KEY_FILE_BYTES_MAX = 4096, MINERS = 2, VALIDATOR_POWER = 10, PORTS_PER_NODE = 10 };
+enum { KEY_FILE_BYTES_MAX = 4096, MINERS = 2, VALIDATOR_POWER = 10 };
 enum { HOMES_MAX = PEERS_MAX + 1 }; /* each links with all others */
 _Static_assert((int)HOMES_MAX <= (int)VALIDATORS_MAX, "each home is a validator");
 enum { GENESIS_BYTES_MAX_ON_DISK = 64 * 1024 * 1024 };
@@ -183,7 +183,7 @@ static void write_config(struct buf *out, const struct homes_plan *plan, uint32_
 	struct config c;
 	config_defaults(&c);
 	snprintf(c.moniker, sizeof c.moniker, "node%u", index);
-	uint64_t base = plan->base_port + PORTS_PER_NODE * index;
+	uint64_t base = plan->base_port + HOMES_PORTS_PER_NODE * index;
 	c.coordinator_enabled = index == 0;
 	c.p2p_port = base;
 	c.rpc_port = base + 1;
@@ -205,7 +205,7 @@ static struct net_peer peer_of(
 	struct net_peer peer = {
 		.key = validator_key_of(node),
 		.host = "127.0.0.1",
-		.port = (uint16_t)(plan->base_port + PORTS_PER_NODE * index),
+		.port = (uint16_t)(plan->base_port + HOMES_PORTS_PER_NODE * index),
 	};
 	snprintf(peer.name, sizeof peer.name, "node%u", index);
 	return peer;
@@ -349,9 +349,9 @@ enum status homes_make(const struct homes_plan *plan, char fault[NODE_FAULT_BYTE
 			CHAIN_ID_BYTES_MAX);
 		return STATUS_INVALID;
 	}
-	if (plan->base_port + PORTS_PER_NODE * plan->validators > 65535 + 1u) {
+	if (plan->base_port + HOMES_PORTS_PER_NODE * plan->validators > 65535 + 1u) {
 		snprintf(fault, NODE_FAULT_BYTES, "--base-port %u: %u nodes take %u ports",
-			plan->base_port, plan->validators, PORTS_PER_NODE * plan->validators);
+			plan->base_port, plan->validators, HOMES_PORTS_PER_NODE * plan->validators);
 		return STATUS_INVALID;
 	}
 	struct genesis *g = malloc(sizeof *g);

@@ -10,6 +10,8 @@
 #include "genesis/genesis.h"
 #include "node/files.h"
 
+enum { HOMES_PORTS_PER_NODE = 10 };
+
 struct homes_plan {
 	const char *output;
 	const char *chain_id;

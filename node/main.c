@@ -96,6 +96,25 @@ static bool read_number(unsigned long *out, const char *text, unsigned long most
 
 /* ---- commands ---- */
 
+static void tell_testnet(const struct homes_plan *plan)
+{
+	uint32_t n = plan->validators, spare = (n - 1) / 3;
+	printf("made %u node home%s in %s: chain %s\n", n, n == 1 ? "" : "s", plan->output,
+		plan->chain_id);
+	for (uint32_t i = 0; i < n; i++)
+		printf("  %s/node%u  peers %u  JSON-RPC %u%s\n", plan->output, i,
+			plan->base_port + HOMES_PORTS_PER_NODE * i,
+			plan->base_port + HOMES_PORTS_PER_NODE * i + 1,
+			i == 0 ? "  coordinator" : "");
+	if (n > 1 && spare == 0)
+		printf("blocks need all %u of them; four are the fewest that survive the loss of "
+		       "one\n",
+			n);
+	else if (n > 1)
+		printf("blocks need %u of the %u; %u may fail\n", n - spare, n, spare);
+	printf("start each: aitbcd start --home %s/node0%s\n", plan->output, n > 1 ? " ..." : "");
+}
+
 static int make_homes(const struct flags *f, bool single)
 {
 	unsigned long validators = 1, base_port = 26656;
@@ -128,9 +147,7 @@ static int make_homes(const struct flags *f, bool single)
 		printf("made %s: chain %s, one validator\nstart it: aitbcd start --home %s\n",
 			output, plan.chain_id, output);
 	else
-		printf("made %lu node home%s in %s: chain %s\nstart the first: aitbcd start --home "
-		       "%s/node0\n",
-			validators, validators == 1 ? "" : "s", output, plan.chain_id, output);
+		tell_testnet(&plan);
 	printf("devnet accounts: %s/keys\n", output);
 	return 0;
 }

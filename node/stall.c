@@ -258,6 +258,20 @@ static void put_proposal(struct buf *out, const struct stall *stall)
 	buf_append_text(out, ")");
 }
 
+/* Where no vote is waited for, who could not give one. */
+static void put_unlinked(struct buf *out, const struct stall *stall)
+{
+	const char *comma = "; ";
+	for (uint32_t i = 0; i < stall->count; i++) {
+		const struct stall_seat *seat = &stall->seats[i];
+		if (seat->contact != STALL_AWAY && seat->contact != STALL_UNKNOWN)
+			continue;
+		buf_appendf(out, "%s%s: ", comma, seat->name);
+		stall_seat_text(out, stall, seat);
+		comma = ", ";
+	}
+}
+
 void stall_text(struct buf *out, const struct stall *stall)
 {
 	buf_appendf(out, "height %lld ", (long long)stall->height);
@@ -274,9 +288,10 @@ void stall_text(struct buf *out, const struct stall *stall)
 		break;
 	case STALL_PROPOSAL: put_proposal(out, stall); break;
 	case STALL_PREVOTES:
-	case STALL_PRECOMMITS: put_votes(out, stall); break;
+	case STALL_PRECOMMITS: put_votes(out, stall); return;
 	case STALL_WRITING: buf_append_text(out, "is decided; this node writes it"); break;
 	}
+	put_unlinked(out, stall);
 }
 
 /* ---- as JSON ---- */

@@ -3,6 +3,7 @@
 # Environment: AITBC_BIN (built programs), AITBC_DEVNET (where the devnet may live), AITBC_BASE_PORT=auto.
 set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 2
+AITBC_VALIDATORS=1 # its one operator decides what authority decides
 . devnet/lib.sh
 . devnet/net.sh
 

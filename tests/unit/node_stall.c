@@ -112,18 +112,24 @@ static void what_is_no_vote_has_its_own_sentence(void **state)
 {
 	struct stall s = four(STALL_PROPOSAL);
 	s.seats[2].contact = STALL_AWAY;
-	expect(&s, "height 812 round 3 waits for the proposal of node2 (not connected for 0 s)");
+	expect(&s, "height 812 round 3 waits for the proposal of node2 (not connected for 0 s); "
+		   "node2: not connected for 0 s");
+	s.seats[2].contact = STALL_LINKED;
 	s.parts_missing = true;
-	expect(&s,
-		"height 812 round 3 waits for the block proposed by node2 (not connected for 0 s)");
+	expect(&s, "height 812 round 3 waits for the block proposed by node2 (connected, step "
+		   "precommit)");
 	s = four(STALL_BLOCKS);
 	s.ahead = 900;
 	expect(&s, "height 812 is being fetched from peers, who decide height 900");
 	s = four(STALL_WRITING);
 	expect(&s, "height 812 round 3 is decided; this node writes it");
 	s = four(STALL_NOTHING);
+	s.seats[1].contact = STALL_UNKNOWN;
+	s.seats[3].contact = STALL_AWAY;
+	s.seats[3].away_ms = 8000;
 	expect(&s, "height 812 has nothing to decide yet: it begins with a transaction, or at the "
-		   "heartbeat");
+		   "heartbeat; node1: no listed peer is known to be it, node3: not connected for "
+		   "8 s");
 }
 
 static void the_answer_is_json_whatever_the_names_hold(void **state)

@@ -86,6 +86,9 @@ struct app_event_attribute {
 	const char *key;
 	const char *value;
 	bool index;
+	/* Whose address the value is in bech32, when it is one that the same transaction touches;
+	 * NULL: no such thing. */
+	const struct account_address *account;
 };
 struct app_event {
 	uint32_t tx_index; /* or APP_EVENT_OF_BLOCK */

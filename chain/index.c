@@ -1,137 +1,12 @@
+/* Reading the index: lists, counted and paged by the numbers in their rows. */
 #include "chain/index.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/endian.h"
+#include "base/bech32.h"
+#include "chain/index_rows.h"
 
-enum { ADDRESS_BYTES = 20, PLACE_BYTES = 8 + 4, ACCOUNT_KEY_BYTES = ADDRESS_BYTES + PLACE_BYTES };
-
-/* Attributes that only repeat an account's history. */
-static const struct {
-	const char *type;
-	const char *attribute;
-} derived[] = {
-	{"transfer", "sender"},
-	{"transfer", "recipient"},
-};
-
-bool index_event_is_derived(const char *type, const char *attribute)
-{
-	for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)
-		if (strcmp(type, derived[i].type) == 0 &&
-			strcmp(attribute, derived[i].attribute) == 0)
-			return true;
-	return false;
-}
-
-static void place_pack(uint8_t out[PLACE_BYTES], struct tx_place place)
-{
-	put_u64be(out, (uint64_t)place.height);
-	put_u32be(out + 8, place.index);
-}
-
-static struct tx_place place_unpack(const uint8_t in[PLACE_BYTES])
-{
-	struct tx_place place = {(int64_t)get_u64be(in), get_u32be(in + 8)};
-
-	return place;
-}
-
-/* ---- writing ---- */
-
-/* A set of touches already written: slots hold touch + 1; open addressing, at most half full.
- * Addresses are digests of keys and the table lives for one block, so mixing two words of them is
- * enough. */
-static bool touch_is_new(
-	uint32_t *slots, size_t slot_mask, const struct app_touch *touches, size_t at)
-{
-	const struct app_touch *touch = &touches[at];
-	uint64_t hash = (get_u64be(touch->account.b) ^ get_u64be(touch->account.b + 12) << 1 ^
-				touch->tx_index) *
-			0x9e3779b97f4a7c15u;
-	size_t slot = (size_t)(hash >> 32) & slot_mask;
-
-	for (; slots[slot] != 0; slot = (slot + 1) & slot_mask) {
-		const struct app_touch *other = &touches[slots[slot] - 1];
-
-		if (other->tx_index == touch->tx_index &&
-			account_address_equal(&other->account, &touch->account))
-			return false;
-	}
-	slots[slot] = (uint32_t)at + 1;
-	return true;
-}
-
-static enum status put_touches(
-	struct store_batch *batch, int64_t height, const struct app_touch *touches, size_t count)
-{
-	size_t slot_count = 16;
-	uint32_t *slots;
-
-	CHECK(count < UINT32_MAX / 4);
-	while (slot_count < count * 2)
-		slot_count *= 2;
-	slots = calloc(slot_count, sizeof *slots);
-	if (!slots)
-		return STATUS_NO_MEMORY;
-	for (size_t i = 0; i < count; i++) {
-		struct tx_place place = {height, touches[i].tx_index};
-		uint8_t key[ACCOUNT_KEY_BYTES];
-
-		if (!touch_is_new(slots, slot_count - 1, touches, i))
-			continue;
-		memcpy(key, touches[i].account.b, ADDRESS_BYTES);
-		place_pack(key + ADDRESS_BYTES, place);
-		store_batch_put(
-			batch, STORE_ACCOUNTS, bytes_view(key, sizeof key), bytes_view(NULL, 0));
-	}
-	free(slots);
-	return STATUS_OK;
-}
-
-static void put_event(struct store_batch *batch, struct buf *key, int64_t height,
-	const struct app_event *event, const struct app_event_attribute *attribute)
-{
-	struct tx_place place = {height, event->tx_index};
-	uint8_t packed[PLACE_BYTES];
-
-	place_pack(packed, place);
-	buf_clear(key);
-	buf_append_text(key, event->type);
-	buf_append_byte(key, '.');
-	buf_append_text(key, attribute->key);
-	buf_append_byte(key, 0);
-	buf_append_text(key, attribute->value);
-	buf_append_byte(key, 0);
-	buf_append(key, packed, sizeof packed);
-	if (buf_ok(key))
-		store_batch_put(batch, STORE_EVENTS, buf_view(key), bytes_view(NULL, 0));
-	else
-		batch->ops.failed = true;
-}
-
-enum status index_put(struct store_batch *batch, int64_t height, const struct app_result *result)
-{
-	struct buf key;
-
-	buf_init(&key, 0);
-	for (size_t i = 0; i < result->event_count; i++) {
-		const struct app_event *event = &result->events[i];
-
-		for (size_t j = 0; j < event->attribute_count; j++) {
-			const struct app_event_attribute *attribute = &event->attributes[j];
-
-			if (attribute->index &&
-				!index_event_is_derived(event->type, attribute->key))
-				put_event(batch, &key, height, event, attribute);
-		}
-	}
-	buf_fini(&key);
-	return put_touches(batch, height, result->touches, result->touch_count);
-}
-
-/* ---- reading ---- */
+/* ---- spans ---- */
 
 struct index_span index_span_of(int64_t height_min, int64_t height_max, bool newest_first)
 {
@@ -166,73 +41,262 @@ struct index_span index_span_after(struct index_span span, struct tx_place seen)
 	return span;
 }
 
-/* Rows with this prefix whose place lies in the span. Eats prefix. */
-static enum status iterate_take(struct index_iterator *out, struct store *store,
-	const struct store_snapshot *snapshot, enum store_family family, struct buf *prefix,
-	const struct index_span *span)
-{
-	uint8_t from_place[PLACE_BYTES], to_place[PLACE_BYTES];
-	struct buf to;
+/* ---- lists ---- */
 
-	place_pack(from_place, span->from);
-	place_pack(to_place, span->to);
-	buf_init(&to, 0);
-	buf_append_view(&to, buf_view(prefix));
-	buf_append(&to, to_place, sizeof to_place);
-	out->store = store;
-	out->rows = NULL;
-	out->prefix_len = prefix->len;
-	buf_append(prefix, from_place, sizeof from_place);
-	if (buf_ok(&to) && buf_ok(prefix))
-		out->rows = store_iterate(store, snapshot, family, buf_view(prefix), buf_view(&to),
-			span->newest_first);
-	buf_fini(&to);
-	buf_fini(prefix);
+static void list_init(struct index_list *out, struct store *store,
+	const struct store_snapshot *snapshot, enum store_family family)
+{
+	*out = (struct index_list){.store = store, .snapshot = snapshot, .family = family};
+	buf_init(&out->prefix, 0);
+}
+
+enum status index_list_account(struct index_list *out, struct store *store,
+	const struct store_snapshot *snapshot, const struct account_address *account)
+{
+	list_init(out, store, snapshot, STORE_ACCOUNTS);
+	buf_append(&out->prefix, account->b, sizeof account->b);
+	return buf_ok(&out->prefix) ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+enum status index_list_event(struct index_list *out, struct store *store,
+	const struct store_snapshot *snapshot, struct bytes key, struct bytes value)
+{
+	struct account_address account;
+	unsigned mark = row_mark_of(key);
+
+	if (mark != 0 && address_parse(&account, (const char *)value.data, value.len)) {
+		enum status status = index_list_account(out, store, snapshot, &account);
+		out->mark = mark;
+		return status;
+	}
+	list_init(out, store, snapshot, STORE_EVENTS);
+	buf_append_view(&out->prefix, key);
+	buf_append_byte(&out->prefix, 0);
+	/* A zero byte would match inside of places. No text holds one, nor the byte put here. */
+	if (value.len > 0 && memchr(value.data, 0, value.len))
+		value = bytes_of_text("\xff");
+	buf_append_view(&out->prefix, value);
+	buf_append_byte(&out->prefix, 0);
+	return buf_ok(&out->prefix) ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void index_list_fini(struct index_list *list)
+{
+	buf_fini(&list->prefix);
+}
+
+/* The row's key, or where the list's rows from a place on begin. */
+static bool key_at(struct buf *key, const struct index_list *list, struct tx_place place)
+{
+	uint8_t packed[PLACE_BYTES];
+
+	place_pack(packed, place);
+	buf_init(key, 0);
+	buf_append_view(key, buf_view(&list->prefix));
+	buf_append(key, packed, sizeof packed);
+	return buf_ok(key);
+}
+
+enum status index_list_has(const struct index_list *list, struct tx_place place)
+{
+	struct buf key, value;
+	struct index_row row;
+	enum status status = STATUS_NO_MEMORY;
+
+	buf_init(&value, 0);
+	if (key_at(&key, list, place))
+		status = store_get(
+			list->store, list->snapshot, list->family, buf_view(&key), &value);
+	if (status == STATUS_OK && !row_unpack(&row, buf_view(&value)))
+		status = STATUS_CORRUPT;
+	if (status == STATUS_OK && !row_counts(&row, list->mark))
+		status = STATUS_NOT_FOUND;
+	buf_fini(&key);
+	buf_fini(&value);
+	return status;
+}
+
+static struct store_iterator *rows_of(
+	const struct index_list *list, struct tx_place from, struct tx_place to, bool backwards)
+{
+	struct store_iterator *rows = NULL;
+	struct buf low, high;
+	bool ok = key_at(&low, list, from);
+
+	if (key_at(&high, list, to) && ok)
+		rows = store_iterate(list->store, list->snapshot, list->family, buf_view(&low),
+			buf_view(&high), backwards);
+	buf_fini(&low);
+	buf_fini(&high);
+	return rows;
+}
+
+static enum status row_read(struct index_row *row, struct tx_place *place, size_t prefix_len,
+	struct bytes key, struct bytes value)
+{
+	if (key.len != prefix_len + PLACE_BYTES || !row_unpack(row, value))
+		return STATUS_CORRUPT;
+	*place = place_unpack(key.data + prefix_len);
+	return STATUS_OK;
+}
+
+/* How many of the list's places lie before this one. Rows that were swept away are counted still:
+ * only differences mean anything. Looks from `from` on, and no further than `to`. */
+static enum status count_before(
+	uint64_t *count, const struct index_list *list, struct tx_place from, struct tx_place to)
+{
+	struct index_row row;
+	struct tx_place place;
+	struct bytes key, value;
+	struct store_iterator *rows = rows_of(list, from, to, false);
+
+	if (!rows)
+		return STATUS_NO_MEMORY;
+	enum status status = store_next(list->store, rows, &key, &value);
+	if (status == STATUS_OK)
+		status = row_read(&row, &place, list->prefix.len, key, value);
+	store_iterator_free(list->store, rows);
+	if (status == STATUS_OK) {
+		*count = row.numbers[list->mark] - row_counts(&row, list->mark);
+		return STATUS_OK;
+	}
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	status = rows_last(&row, &place, list->store, list->snapshot, list->family,
+		buf_view(&list->prefix), to);
+	*count = status == STATUS_OK ? row.numbers[list->mark] : 0;
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status index_list_count(
+	uint64_t *count, const struct index_list *list, const struct index_span *span)
+{
+	uint64_t before, until;
+
+	*count = 0;
+	if (tx_place_compare(span->from, span->to) >= 0)
+		return STATUS_OK;
+	enum status status = count_before(&before, list, span->from, span->to);
+	if (status == STATUS_OK)
+		status = count_before(&until, list, span->to, span->to);
+	if (status == STATUS_OK)
+		*count = until - before;
+	return status;
+}
+
+/* The greatest whole number of [low, high] before which (as height, or as index of one height) at
+ * most `wanted` places lie. */
+static enum status search(uint64_t *found, const struct index_list *list, struct tx_place to,
+	const struct tx_place *height, uint64_t low, uint64_t high, uint64_t wanted)
+{
+	while (low < high) {
+		uint64_t middle = low + (high - low + 1) / 2, count;
+		struct tx_place at = {(int64_t)middle, 0};
+		if (height)
+			at = (struct tx_place){height->height, (uint32_t)middle};
+		enum status status = count_before(&count, list, at, to);
+		if (status != STATUS_OK)
+			return status;
+		if (count <= wanted)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	*found = low;
+	return STATUS_OK;
+}
+
+enum status index_list_nth(struct tx_place *place, const struct index_list *list,
+	const struct index_span *span, uint64_t n)
+{
+	uint64_t count, first, found;
+	enum status status = index_list_count(&count, list, span);
+
+	if (status == STATUS_OK && n >= count)
+		status = STATUS_NOT_FOUND;
+	if (status == STATUS_OK)
+		status = count_before(&first, list, span->from, span->to);
+	if (status != STATUS_OK)
+		return status;
+	/* Of the whole list: how many lie before the one that is meant. */
+	uint64_t wanted = first + (span->newest_first ? count - 1 - n : n);
+	status = search(&found, list, span->to, NULL, (uint64_t)span->from.height,
+		(uint64_t)span->to.height, wanted);
+	struct tx_place at = {(int64_t)found, 0};
+	if (status == STATUS_OK)
+		status = search(&found, list, span->to, &at, 0, UINT32_MAX, wanted);
+	if (status != STATUS_OK)
+		return status;
+	*place = (struct tx_place){at.height, (uint32_t)found};
+	return STATUS_OK;
+}
+
+/* ---- walks ---- */
+
+/* A walk through rows that don't count asks for the next that does after so many. */
+enum { SKIPPED_MAX = 64 };
+
+enum status index_walk(
+	struct index_iterator *out, const struct index_list *list, const struct index_span *span)
+{
+	*out = (struct index_iterator){
+		.list = list, .rest = *span, .store = list->store, .prefix_len = list->prefix.len};
+	if (tx_place_compare(span->from, span->to) >= 0)
+		out->rest.to = out->rest.from;
+	out->rows = rows_of(list, out->rest.from, out->rest.to, span->newest_first);
 	return out->rows ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-enum status index_account(struct index_iterator *out, struct store *store,
-	const struct store_snapshot *snapshot, const struct account_address *account,
-	struct index_span span)
+/* Goes on at the next place that counts. STATUS_NOT_FOUND: there is none. */
+static enum status jump(struct index_iterator *it, struct tx_place seen)
 {
-	struct buf prefix;
+	struct tx_place next;
+	struct index_span rest = index_span_after(it->rest, seen);
+	enum status status = index_list_nth(&next, it->list, &rest, 0);
 
-	buf_init(&prefix, 0);
-	buf_append(&prefix, account->b, sizeof account->b);
-	return iterate_take(out, store, snapshot, STORE_ACCOUNTS, &prefix, &span);
+	if (status != STATUS_OK)
+		return status;
+	if (rest.newest_first)
+		rest.to = place_after(next);
+	else
+		rest.from = next;
+	const struct index_list *list = it->list;
+	index_iterator_fini(it);
+	return index_walk(it, list, &rest);
 }
 
-enum status index_event(struct index_iterator *out, struct store *store,
-	const struct store_snapshot *snapshot, const char *key, struct bytes value,
-	struct index_span span)
+enum status index_next(struct index_iterator *it, struct tx_place *place)
 {
-	struct buf prefix;
+	struct bytes key, value;
+	struct index_row row;
 
-	/* No text holds a zero byte; a query that does would match inside of places. */
-	if (value.len > 0 && memchr(value.data, 0, value.len))
-		span.to = span.from;
-	buf_init(&prefix, 0);
-	buf_append_text(&prefix, key);
-	buf_append_byte(&prefix, 0);
-	buf_append_view(&prefix, value);
-	buf_append_byte(&prefix, 0);
-	return iterate_take(out, store, snapshot, STORE_EVENTS, &prefix, &span);
+	for (;;) {
+		enum status status = store_next(it->store, it->rows, &key, &value);
+		if (status == STATUS_OK)
+			status = row_read(&row, place, it->prefix_len, key, value);
+		if (status != STATUS_OK)
+			return status;
+		if (row_counts(&row, it->list->mark)) {
+			it->skipped = 0;
+			return STATUS_OK;
+		}
+		if (++it->skipped >= SKIPPED_MAX && (status = jump(it, *place)) != STATUS_OK)
+			return status;
+	}
 }
 
-enum status index_event_values(struct index_iterator *out, struct store *store,
-	const struct store_snapshot *snapshot, const char *key)
+enum status index_walk_values(struct index_iterator *out, struct store *store,
+	const struct store_snapshot *snapshot, struct bytes key)
 {
 	struct buf from, to;
 
 	buf_init(&from, 0);
 	buf_init(&to, 0);
-	buf_append_text(&from, key);
-	buf_append_text(&to, key);
+	buf_append_view(&from, key);
+	buf_append_view(&to, key);
 	buf_append_byte(&from, 0);
 	buf_append_byte(&to, 1);
-	out->store = store;
-	out->rows = NULL;
-	out->prefix_len = from.len;
+	*out = (struct index_iterator){.store = store, .prefix_len = from.len};
 	if (buf_ok(&from) && buf_ok(&to))
 		out->rows = store_iterate(
 			store, snapshot, STORE_EVENTS, buf_view(&from), buf_view(&to), false);
@@ -241,23 +305,10 @@ enum status index_event_values(struct index_iterator *out, struct store *store,
 	return out->rows ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-enum status index_next(struct index_iterator *it, struct tx_place *place)
-{
-	struct bytes key, value;
-	enum status status = store_next(it->store, it->rows, &key, &value);
-
-	if (status != STATUS_OK)
-		return status;
-	if (key.len != it->prefix_len + PLACE_BYTES)
-		return STATUS_CORRUPT;
-	*place = place_unpack(key.data + it->prefix_len);
-	return STATUS_OK;
-}
-
 enum status index_next_value(struct index_iterator *it, struct bytes *value, struct tx_place *place)
 {
-	struct bytes key, nothing;
-	enum status status = store_next(it->store, it->rows, &key, &nothing);
+	struct bytes key, numbers;
+	enum status status = store_next(it->store, it->rows, &key, &numbers);
 
 	if (status != STATUS_OK)
 		return status;
@@ -270,6 +321,7 @@ enum status index_next_value(struct index_iterator *it, struct bytes *value, str
 
 void index_iterator_fini(struct index_iterator *it)
 {
-	store_iterator_free(it->store, it->rows);
+	if (it->rows)
+		store_iterator_free(it->store, it->rows);
 	it->rows = NULL;
 }

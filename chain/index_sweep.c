@@ -2,9 +2,7 @@
  * account), so they are met on a slow walk over everything. Both families end their keys with
  * height and index. */
 #include "base/endian.h"
-#include "chain/index.h"
-
-enum { PLACE_BYTES = 8 + 4 };
+#include "chain/index_rows.h"
 
 /* Under this record: one byte, which family, then the last key looked at. */
 #define SWEEP_RECORD "/index-sweep"

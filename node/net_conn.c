@@ -88,15 +88,17 @@ void conn_doom(struct conn *c, bool unusual, const char *format, ...)
 
 /* ---- out ---- */
 
-/* What net->sealed holds goes to the socket when it has room. */
+/* What net->sealed holds goes to the socket when the callbacks of this turn have queued theirs, in
+ * one write and without asking first whether there is room: there nearly always is. */
 static bool queue_sealed(struct conn *c)
 {
 	struct buf *sealed = &c->net->sealed;
 	if (sealed->len == 0)
 		return true;
-	if (buf_ok(sealed) && evbuffer_add(c->out, sealed->data, sealed->len) == 0 &&
-		event_add(c->writable, NULL) == 0)
+	if (buf_ok(sealed) && evbuffer_add(c->out, sealed->data, sealed->len) == 0) {
+		event_active(c->writable, EV_WRITE, 0);
 		return true;
+	}
 	conn_doom(c, true, "no memory for what it should be sent");
 	return false;
 }
@@ -159,6 +161,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (evbuffer_get_length(c->out) == 0)
 		event_del(c->writable);
+	else if (event_add(c->writable, NULL) != 0)
+		end_because(c, true, "no memory to wait until it reads");
 }
 
 /* ---- in ---- */

@@ -103,7 +103,8 @@ static enum status fill_batch(struct apply_job *job, struct store_batch *batch)
 	enum status status = blocks_put(batch, &entry);
 	evidence_put(batch, c->block);
 	if (status == STATUS_OK)
-		status = index_put(batch, job->head.height, &job->executed->result);
+		status = index_put(
+			job->index, batch, job->store, job->head.height, &job->executed->result);
 	if (status == STATUS_OK)
 		status = job->app.vtable->commit(job->app.self, batch);
 	return status;

@@ -12,8 +12,9 @@ enum apply_kind { APPLY_PREPARE, APPLY_PROCESS, APPLY_EXECUTE, APPLY_WRITE };
 
 struct apply_job {
 	enum apply_kind kind;
-	struct app app;      /* borrowed */
-	struct store *store; /* borrowed */
+	struct app app;             /* borrowed */
+	struct store *store;        /* borrowed */
+	struct index_writer *index; /* WRITE; borrowed */
 	int64_t height;
 	int32_t round; /* PREPARE: of the proposal; EXECUTE, WRITE: that decided */
 	struct app_block block;

@@ -87,6 +87,7 @@ static struct apply_job *block_job(
 		return NULL;
 	job->height = r->core.height;
 	job->round = round;
+	job->index = r->index;
 	job->candidate = c;
 	c->jobs++;
 	job->head = r->head;

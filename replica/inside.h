@@ -45,6 +45,7 @@ struct replica_peer {
 struct replica {
 	struct replica_config config;
 	struct chain_head head;
+	struct index_writer *index; /* the apply thread's */
 	struct consensus core;
 	struct candidate *candidates[BLOCKS_KEPT];
 	struct incoming incoming[BLOCKS_KEPT];

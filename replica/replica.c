@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chain/blocks.h"
+#include "chain/index.h"
 #include "replica/inside.h"
 
 /*~ One turn of a validator: replica_step takes one input, lets the part it belongs to note it
@@ -179,6 +180,11 @@ enum status replica_new(struct replica **out, const struct replica_config *confi
 	struct replica *r = calloc(1, sizeof *r);
 	if (!r)
 		return STATUS_NO_MEMORY;
+	r->index = index_writer_new();
+	if (!r->index) {
+		free(r);
+		return STATUS_NO_MEMORY;
+	}
 	r->config = *config;
 	timing_defaults(&r->config.timing, &config->engine);
 	enum status status = chain_head_load(&r->head, config->store, config->start.initial_height);
@@ -214,6 +220,7 @@ void replica_free(struct replica *r)
 	apply_job_free(r->executed);
 	consensus_fini(&r->core);
 	evidence_fini(&r->evidence);
+	index_writer_free(r->index);
 	buf_fini(&r->scratch);
 	buf_fini(&r->early);
 	free(r);

@@ -16,9 +16,9 @@ static void tell_transfer(struct run *run, const struct account_address *to, uin
 {
 	struct event_draft draft = {.count = 0};
 
-	/* Not indexed: the accounts' history already finds them. */
-	run_add_sender(run, &draft, "sender");
-	draft_add_address(run->results, &draft, "recipient", to, false);
+	/* The index keeps both as marks on the accounts' history. */
+	run_add_sender(run, &draft, "sender", true);
+	draft_add_address(run->results, &draft, "recipient", to, true);
 	draft_add_u64(run->results, &draft, "amount", amount, false);
 	run_event(run, &draft, "transfer");
 	run_touch(run, to);
@@ -49,7 +49,7 @@ enum settle_code action_coordinator_set(struct run *run, const Pb__CoordinatorSe
 	record.url = act->url;
 	record.accepts_new = act->accepts_new;
 	state_coordinator_put(run->state, &run->sender, &record);
-	run_add_sender(run, &draft, "owner");
+	run_add_sender(run, &draft, "owner", false);
 	draft_add_u64(run->results, &draft, "share_ppm", act->share_ppm, false);
 	draft_add_static(&draft, "accepts_new", act->accepts_new ? "true" : "false", false);
 	run_event(run, &draft, "coordinator");

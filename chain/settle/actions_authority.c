@@ -129,8 +129,8 @@ static void enact_spend(struct run *run, const Pb__TreasurySpend *change)
 
 	CHECK(paid || run->state->fault != STATUS_OK); /* spend_stands saw the balance */
 	money_credit(run->state, &to, change->amount);
-	draft_add_address(run->results, &draft, "sender", &run->settle->treasury, false);
-	draft_add_address(run->results, &draft, "recipient", &to, false);
+	draft_add_address(run->results, &draft, "sender", &run->settle->treasury, true);
+	draft_add_address(run->results, &draft, "recipient", &to, true);
 	draft_add_u64(run->results, &draft, "amount", change->amount, false);
 	run_event(run, &draft, "transfer");
 	run_touch(run, &run->settle->treasury);
@@ -174,7 +174,7 @@ static void tell_vote(struct run *run, const struct ballot *ballot)
 	char text[2 * sizeof ballot->hash.b + 1];
 
 	hex_upper(text, ballot->hash.b, sizeof ballot->hash.b);
-	run_add_sender(run, &draft, "operator");
+	run_add_sender(run, &draft, "operator", false);
 	draft_add_text(run->results, &draft, "proposal", bytes_of_text(text), true);
 	draft_add_static(&draft, "kind", kind_of(ballot->proposal), false);
 	draft_add_u64(run->results, &draft, "power", (uint64_t)ballot->power, false);

@@ -24,14 +24,15 @@ void run_touch(struct run *run, const struct account_address *account)
 		run_fail(run, STATUS_NO_MEMORY);
 }
 
-void run_add_sender(struct run *run, struct event_draft *draft, const char *key)
+void run_add_sender(struct run *run, struct event_draft *draft, const char *key, bool index)
 {
-	if (run->sender_text) {
-		draft_add_static(draft, key, run->sender_text, false);
+	if (!run->sender_named.value) {
+		draft_add_address(run->results, draft, key, &run->sender, index);
+		run->sender_named = draft->attributes[draft->count - 1];
 		return;
 	}
-	draft_add_address(run->results, draft, key, &run->sender, false);
-	run->sender_text = draft->attributes[draft->count - 1].value;
+	draft_add_static(draft, key, run->sender_named.value, index);
+	draft->attributes[draft->count - 1].account = run->sender_named.account;
 }
 
 void run_event(struct run *run, const struct event_draft *draft, const char *type)
@@ -277,7 +278,7 @@ static void run_tx(
 	if (run->state->fault != STATUS_OK)
 		return;
 	run->sender = decoded->tx.sender;
-	run->sender_text = NULL;
+	run->sender_named.value = NULL;
 	run->bookings = NULL;
 	run->touch_mark++;
 	run->place = (struct settle_place){run->height, index, 0};

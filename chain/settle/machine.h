@@ -87,7 +87,8 @@ struct run {
 	struct settle_place place;
 	uint32_t touch_mark;
 	struct account_address sender;
-	const char *sender_text;  /* once an event of the transaction names it */
+	/* The sender as an attribute's value, once an event of the transaction names it. */
+	struct app_event_attribute sender_named;
 	struct booking *bookings; /* of the transaction in hand, newest first */
 	struct outcome outcome;   /* of the action in hand */
 };
@@ -101,7 +102,7 @@ static inline void run_fail(struct run *run, enum status fault)
 /* Notes once per transaction (or per booking of pass 2) that an account was touched. */
 void run_touch(struct run *run, const struct account_address *account);
 /* The sender as an event's value, which costs its text once per transaction. */
-void run_add_sender(struct run *run, struct event_draft *draft, const char *key);
+void run_add_sender(struct run *run, struct event_draft *draft, const char *key, bool index);
 void run_event(struct run *run, const struct event_draft *draft, const char *type);
 
 /* ---- pass 1 and admission (check.c) ---- */

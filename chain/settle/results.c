@@ -66,7 +66,7 @@ void draft_add_static(struct event_draft *draft, const char *key, const char *va
 {
 	CHECK(draft->count < EVENT_ATTRIBUTES_MAX);
 	draft->attributes[draft->count++] =
-		(struct app_event_attribute){key, value ? value : "", index};
+		(struct app_event_attribute){key, value ? value : "", index, NULL};
 }
 
 void draft_add_text(struct results *results, struct event_draft *draft, const char *key,
@@ -82,6 +82,8 @@ void draft_add_address(struct results *results, struct event_draft *draft, const
 
 	address_text(text, address);
 	draft_add_text(results, draft, key, bytes_of_text(text), index);
+	draft->attributes[draft->count - 1].account =
+		arena_copy(results->arena, address, sizeof *address);
 }
 
 void draft_add_u64(struct results *results, struct event_draft *draft, const char *key,

@@ -188,15 +188,15 @@ static void print_json_run(
 	       ",\"committed\":%" PRIu64 ",\"lost\":%" PRId64 ",\"refused\":%" PRIu64
 	       ",\"held_back\":%" PRIu64
 	       ",\"answered_per_s\":%.1f,\"answer_p50_ms\":%.2f,\"answer_p99_ms\":%.2f,"
-	       "\"commit_p50_ms\":%.2f,\"commit_p99_ms\":%.2f,"
+	       "\"commit_p50_ms\":%.2f,\"commit_p99_ms\":%.2f,\"commit_us\":%.1f,"
 	       "\"nodes_us_per_tx\":%.2f,\"generator_us_per_request\":%.2f,"
 	       "\"link_bytes_per_tx\":%.1f,\"link_bytes_per_tx_max\":%.1f,\"accounts\":%u,"
 	       "\"connections\":%u,\"ready_ms\":%" PRIu64 ",\"rss_mb\":%.1f,\"rss_peak_mb\":%.1f}",
 		s->committed_per_s, ratio_of(f, run), share_of(f, run), run->validators,
 		s->tx_bytes, s->window_s, s->blocks, s->later_rounds, s->committed, s->lost,
 		s->refused, s->held_back, s->admitted_per_s, s->answer_p50_ms, s->answer_p99_ms,
-		s->commit_p50_ms, s->commit_p99_ms, s->nodes_us, s->generator_us, s->link_bytes,
-		s->link_bytes_max, o->accounts, o->connections, s->ready_ms,
+		s->commit_p50_ms, s->commit_p99_ms, s->commit_us, s->nodes_us, s->generator_us,
+		s->link_bytes, s->link_bytes_max, o->accounts, o->connections, s->ready_ms,
 		(double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024);
 }
 
@@ -240,8 +240,9 @@ static void print_run(
 	       " sent again (mempool full), %" PRIu64 " refused%s%s, %" PRId64 " lost\n",
 		s->admitted_per_s, s->answer_p50_ms, s->answer_p99_ms, s->held_back, s->refused,
 		s->refused > 0 ? ": " : "", s->first_refusal, s->lost);
-	printf("one client:      broadcast_tx_commit p50 %.2f ms, p99 %.2f ms (%" PRIu64 ")\n",
-		s->commit_p50_ms, s->commit_p99_ms, s->commits);
+	printf("one client:      broadcast_tx_commit p50 %.2f ms, p99 %.2f ms (%" PRIu64
+	       "), %.0f us CPU each\n",
+		s->commit_p50_ms, s->commit_p99_ms, s->commits, s->commit_us);
 	printf("nodes:           %.1f us CPU a transfer, all of them; the largest has %.1f MB at "
 	       "the end, %.1f MB at most; ready after %" PRIu64 " ms\n",
 		s->nodes_us, (double)s->rss_kb / 1024, (double)s->rss_peak_kb / 1024, s->ready_ms);

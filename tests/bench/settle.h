@@ -39,6 +39,7 @@ struct settle_figures {
 	uint64_t commits;
 	double commit_p50_ms;
 	double commit_p99_ms;
+	double commit_us; /* CPU of all nodes for each of them: mostly that of a block */
 	size_t tx_bytes;
 	uint64_t ready_ms;
 	long rss_kb;      /* of the largest node, at the end */

@@ -9,9 +9,17 @@ function(e2e_program name)
 endfunction()
 
 if(TARGET aitbcd)
-	e2e_program(crash SOURCES e2e/crash.c bench/presign.c LINKS live chain Threads::Threads)
+	e2e_program(crash SOURCES e2e/crash.c e2e/load.c bench/presign.c LINKS live chain Threads::Threads)
 	add_test(NAME e2e_kill_nine COMMAND e2e_crash $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 10)
 	add_test(NAME e2e_kill_nine_often COMMAND e2e_crash $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 100)
+	e2e_program(faults SOURCES e2e/faults.c e2e/equal.c e2e/load.c bench/presign.c LINKS live chain Threads::Threads)
+	add_test(NAME e2e_four_validators_hurt
+		COMMAND e2e_faults $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 60)
+	add_test(NAME e2e_four_validators_hurt_for_ten_minutes
+		COMMAND e2e_faults $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 600)
+	set_tests_properties(e2e_four_validators_hurt PROPERTIES LABELS e2e TIMEOUT 300 RUN_SERIAL ON)
+	set_tests_properties(e2e_four_validators_hurt_for_ten_minutes
+		PROPERTIES LABELS "e2e;full" TIMEOUT 1800 RUN_SERIAL ON)
 	e2e_program(bad_input SOURCES e2e/bad_input.c LINKS live)
 	add_test(NAME e2e_bad_input COMMAND e2e_bad_input $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 3000)
 	add_test(NAME e2e_bad_input_often

@@ -4,13 +4,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ftw.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "tests/live/ask.h"
 
 enum { PORT_FIRST = 22000, PORT_LAST = 31000, PORTS_EACH = 10 };
 
@@ -88,6 +92,63 @@ bool live_net_genesis_write(const struct live_net *net, struct genesis *g, char 
 	return true;
 }
 
+/* More than 2/3 make blocks before everybody has found everybody. */
+static bool all_linked(const struct live_net *net, char fault[256])
+{
+	enum { LOOKS = 1500, PAUSE_MS = 10 };
+	size_t linked = 0;
+	for (int i = 0; i < LOOKS; i++) {
+		json_t *info = ask_call(net->nodes[linked].rpc_port, "net_info", NULL, fault);
+		bool all = ask_number(info, "n_peers") == (int64_t)net->count - 1;
+		json_decref(info);
+		if (all && ++linked == net->count)
+			return true;
+		const struct timespec pause = {0, PAUSE_MS * 1000 * 1000};
+		if (!all)
+			nanosleep(&pause, NULL);
+	}
+	snprintf(fault, 256, "node%zu doesn't find all others; see %.200s.log", linked,
+		net->nodes[linked].home);
+	return false;
+}
+
+static size_t node_of_name(const char *name)
+{
+	return name != NULL && strncmp(name, "node", 4) == 0 ? strtoul(name + 4, NULL, 10)
+							     : SIZE_MAX;
+}
+
+uint16_t live_net_p2p_port(const struct live_net *net, size_t node)
+{
+	return (uint16_t)(net->nodes[node].rpc_port - 1);
+}
+
+bool live_net_relay(struct live_net *net, const struct relay *relay, char fault[256])
+{
+	bool ok = true;
+	for (size_t i = 0; i < net->count && ok; i++) {
+		char path[LIVE_PATH_BYTES + 16];
+		size_t at;
+		json_t *entry;
+		snprintf(path, sizeof path, "%s/peers.json", net->nodes[i].home);
+		json_t *peers = json_load_file(path, 0, NULL);
+		json_array_foreach(peers, at, entry)
+		{
+			char address[32];
+			size_t to = node_of_name(json_string_value(json_object_get(entry, "name")));
+			CHECK(to < net->count && to != i);
+			snprintf(address, sizeof address, "127.0.0.1:%u", relay_port(relay, i, to));
+			json_object_set_new(entry, "address", json_string(address));
+		}
+		ok = json_array_size(peers) == net->count - 1 &&
+		     json_dump_file(peers, path, JSON_INDENT(2)) == 0;
+		json_decref(peers);
+		if (!ok)
+			snprintf(fault, 256, "%.200s can't be changed", path);
+	}
+	return ok;
+}
+
 bool live_net_start(struct live_net *net, char fault[256])
 {
 	for (size_t i = 0; i < net->count; i++) {
@@ -98,7 +159,7 @@ bool live_net_start(struct live_net *net, char fault[256])
 		if (!live_node_await(&net->nodes[i], fault))
 			return false;
 	}
-	return true;
+	return all_linked(net, fault);
 }
 
 void live_net_kill(struct live_net *net, int signal)

@@ -260,6 +260,31 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 	return remove(path);
 }
 
+void live_node_wipe(const struct live_node *node)
+{
+	static const char *const written[] = {"data", "fence", "consensus.log"};
+	CHECK(node->pid <= 0);
+	for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) {
+		char path[LIVE_PATH_BYTES + 32];
+		snprintf(path, sizeof path, "%s/%s", node->home, written[i]);
+		nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	}
+}
+
+bool live_node_log_has(const struct live_node *node, const char *text)
+{
+	char path[LIVE_PATH_BYTES + 16];
+	char line[4096];
+	bool found = false;
+	log_path(path, node);
+	FILE *file = fopen(path, "r");
+	while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
+		found = strstr(line, text) != NULL;
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
 void live_node_remove(struct live_node *node)
 {
 	char *end = strrchr(node->home, '/');

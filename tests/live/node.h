@@ -42,6 +42,12 @@ long live_node_peak_kb(const struct live_node *node);
 /* CPU time of all its threads since its start. */
 uint64_t live_node_cpu_us(const struct live_node *node);
 
+/* Of a node that doesn't run: removes all it has written while running, as if its disk had been
+ * lost; its keys, genesis and configuration come from the operator's copy. */
+void live_node_wipe(const struct live_node *node);
+/* Does its log have this text? */
+bool live_node_log_has(const struct live_node *node, const char *text);
+
 /* Removes the home. */
 void live_node_remove(struct live_node *node);
 

@@ -125,7 +125,7 @@ static void raw_block(struct buf *raw, int64_t height, const char *const *txs, s
 /* Each transaction's result says its index in gas_used; the first carries an event. */
 static const Pb__BlockResults *results_of(struct fixture *f, size_t tx_count)
 {
-	static const struct app_event_attribute attribute = {"key", "value", true};
+	static const struct app_event_attribute attribute = {"key", "value", true, NULL};
 	const struct app_event events[] = {
 		{APP_EVENT_OF_BLOCK, "swept", &attribute, 1}, {0, "app", &attribute, 1}};
 	static const struct app_validator_update update = {.power = 3};

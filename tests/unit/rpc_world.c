@@ -134,7 +134,7 @@ static Pb__Header *header_of(struct builder *b, int64_t height, const Pb__Data *
 
 static const Pb__BlockResults *results_of(struct builder *b, size_t tx_count)
 {
-	static const struct app_event_attribute attribute = {"key", "value", true};
+	static const struct app_event_attribute attribute = {"key", "value", true, NULL};
 	static const struct app_event events[] = {
 		{APP_EVENT_OF_BLOCK, "swept", &attribute, 1}, {0, "app", &attribute, 1}};
 	static const struct app_validator_update update = {.key = {{9}}, .power = 3};

@@ -20,8 +20,7 @@ enum {
 	BALANCE = 1000 * 1000 * 1000,
 	RETRIES_MAX = 4096,
 	DRAIN_MS_MAX = 15 * 1000,
-	COMMIT_WARM_MS = 200,
-	COMMIT_MS = 4000
+	COMMIT_WARM_MS = 200
 };
 
 /* One node's transfers in order, and those it had no room for, which go first. Transfer k is of
@@ -281,13 +280,13 @@ static void wait_until_drained(const struct live_net *net)
 }
 
 /* One client that waits for each of its transfers to be in a block. */
-static enum status measure_commits(
-	struct settle_figures *out, struct feed *feed, const struct live_net *net, char fault[256])
+static enum status measure_commits(struct settle_figures *out, struct feed *feed,
+	const struct live_net *net, uint32_t commit_ms, char fault[256])
 {
 	const struct load_source source = {feed, next_request, answered};
 	struct nodes_clock clock = {net, 0, 0};
 	const struct load_plan plan = {
-		&net->nodes[0].rpc_port, 1, 1, COMMIT_WARM_MS, COMMIT_MS, read_clock, &clock};
+		&net->nodes[0].rpc_port, 1, 1, COMMIT_WARM_MS, commit_ms, read_clock, &clock};
 	struct load_result result;
 	feed->method = "broadcast_tx_commit";
 	enum status status = load_run(&result, &plan, &source, fault);
@@ -328,7 +327,7 @@ static enum status measure(struct settle_figures *out, struct live_net *net,
 	uint64_t total = 0;
 	if (!live_net_start(net, fault))
 		return STATUS_IO;
-	enum status status = measure_commits(out, feed, net, fault);
+	enum status status = measure_commits(out, feed, net, plan->commit_ms, fault);
 	uint64_t alone = feed->admitted;
 	read_links(&before, net);
 	if (status == STATUS_OK)

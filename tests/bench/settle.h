@@ -15,7 +15,8 @@ struct settle_plan {
 	uint32_t connections;
 	uint32_t warm_ms;
 	uint32_t measure_ms;
-	size_t tx_count; /* signed beforehand */
+	uint32_t commit_ms; /* one client alone, before the load */
+	size_t tx_count;    /* signed beforehand */
 };
 
 struct settle_figures {

@@ -218,18 +218,24 @@ bool gossip_behind(const struct replica *r)
 	return is_ahead(r, r->core.height);
 }
 
+uint32_t gossip_heard(const struct replica *r)
+{
+	uint32_t heard = 0;
+	for (uint32_t i = 0; i < PEERS_MAX; i++)
+		heard += r->peers[i].up && r->peers[i].height > 0;
+	return heard;
+}
+
 int64_t gossip_claimed(const struct replica *r)
 {
-	uint32_t up = 0;
-	for (uint32_t i = 0; i < PEERS_MAX; i++)
-		up += r->peers[i].up && r->peers[i].height > 0;
+	uint32_t liars = gossip_heard(r) / 3;
 	int64_t claimed = 0;
 	for (uint32_t i = 0; i < PEERS_MAX; i++) {
 		int64_t height = r->peers[i].up ? r->peers[i].height : 0;
-		uint32_t bolder = 0;
+		uint32_t at_least = 0;
 		for (uint32_t k = 0; k < PEERS_MAX; k++)
-			bolder += r->peers[k].up && r->peers[k].height > height;
-		if (bolder >= up / 3 && height > claimed)
+			at_least += r->peers[k].up && r->peers[k].height >= height;
+		if (at_least > liars && height > claimed)
 			claimed = height;
 	}
 	return claimed;

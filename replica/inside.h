@@ -83,6 +83,7 @@ struct replica {
 	/* voice.c: whether it may vote */
 	enum replica_silence silence;
 	int64_t silent_through;     /* LOG_ROTTEN, BLOCKS_LOST: votes again above this height */
+	uint64_t heard_ms;          /* LISTENING: when a peer was heard first; 0: none yet */
 	uint32_t quiet_blocks;      /* LOOKING_BACK: new ones without a signature of our key */
 	struct fence_record spoken; /* the last that our key is known to have been asked for */
 	char silent_text[256];
@@ -103,6 +104,8 @@ struct candidate *replica_candidate(struct replica *r, const struct block_id *id
 /* Puts the candidate (taken) in the table and its bytes in the log. False: no place; it is gone. */
 MUST_USE bool replica_keep_candidate(
 	struct replica *r, struct candidate *take, struct replica_effects *out);
+/* The height in progress begins anew, with an empty log. False: a job of it is under way. */
+MUST_USE bool replica_begin_anew(struct replica *r, struct replica_effects *out);
 void replica_apply(struct replica *r, struct apply_job *take, struct replica_effects *out);
 void replica_app_block(const struct replica *r, struct app_block *out, const struct candidate *c);
 
@@ -148,6 +151,10 @@ void voice_heard(struct replica *r, int64_t height, int32_t round, enum fence_st
 void voice_contradicted(struct replica *r, int64_t height, int32_t round);
 /* r->head is the next block's: may it vote again? */
 void voice_committed(struct replica *r, struct replica_now now);
+/* Each turn: has it heard enough to begin? */
+void voice_run(struct replica *r, struct replica_now now, struct replica_effects *out);
+/* When voice_run has something to do, on the steady clock. */
+uint64_t voice_next_ms(const struct replica *r, struct replica_now now);
 
 /* clock.c: the wall clock against the steady one [protocol 6] */
 void clock_watch(struct replica *r, struct replica_now now);
@@ -175,6 +182,8 @@ void gossip_run(struct replica *r, struct replica_now now, struct replica_effect
 uint64_t gossip_next_ms(const struct replica *r);
 /* A peer is past our height. */
 bool gossip_behind(const struct replica *r);
+/* Peers that have said where they stand. */
+uint32_t gossip_heard(const struct replica *r);
 /* The highest height that peers claim, but for the boldest third of them; 0: nobody claims any. */
 int64_t gossip_claimed(const struct replica *r);
 

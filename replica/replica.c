@@ -226,6 +226,27 @@ void replica_free(struct replica *r)
 	free(r);
 }
 
+bool replica_begin_anew(struct replica *r, struct replica_effects *out)
+{
+	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
+		if (r->candidates[i] && r->candidates[i]->jobs > 0)
+			return false;
+	}
+	if (r->build_running || r->core.step == STEP_EXECUTE || r->core.step == STEP_COMMIT)
+		return false;
+	char fault[256];
+	forget_candidates(r);
+	peers_forget(r);
+	memset(r->timers, 0, sizeof r->timers);
+	r->core_count = 0;
+	consensus_fini(&r->core);
+	enum status status = start_core(r, fault);
+	if (status != STATUS_OK)
+		replica_stop(r, fault, STATUS_OK);
+	replica_effect(out, REPLICA_LOG_RESET);
+	return status == STATUS_OK;
+}
+
 /* ---- candidates and jobs ---- */
 
 struct candidate *replica_candidate(struct replica *r, const struct block_id *id)
@@ -356,6 +377,7 @@ void replica_step(struct replica *r, const struct replica_input *in, struct repl
 	engine_run(r, now, out);
 	engine_ask_again(r, now, out);
 	peers_run_early(r, now, out);
+	voice_run(r, now, out);
 	gossip_run(r, now, out);
 	/* Sealing waits for a tick, even when it is due: a driver ticks when it has handed over all
 	 * that has arrived, so that one block takes it all. */
@@ -371,6 +393,8 @@ uint64_t replica_next_ms(const struct replica *r, struct replica_now now)
 	uint64_t next = pace_next_ms(r, now);
 	uint64_t status = gossip_next_ms(r);
 	next = status < next ? status : next;
+	uint64_t voice = voice_next_ms(r, now);
+	next = voice < next ? voice : next;
 	for (size_t i = 0; i < TIMERS_MAX; i++) {
 		if (r->timers[i].used && r->timers[i].due_ms < next)
 			next = r->timers[i].due_ms;

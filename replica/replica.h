@@ -176,6 +176,8 @@ enum replica_silence {
 				  twin runs: until the operator's word */
 	REPLICA_LOG_ROTTEN,    /* the log lost what a vote stood on: until that height is over */
 	REPLICA_BLOCKS_LOST, /* the store is shorter than what it signed: until it has caught up */
+	REPLICA_LISTENING, /* its key has signed nothing yet, says its fence: until peers have said
+			      that the chain isn't further than its store */
 	REPLICA_LOOKING_BACK /* the operator's word was given: until so many new blocks in a row
 				hold no signature of its key */
 };

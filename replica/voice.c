@@ -10,7 +10,8 @@
 enum {
 	LOOK_BACK_ARENA_BYTES_MAX = 1024 * 1024,
 	/* A block this young is one that the others make now, not one that is being fetched. */
-	YOUNG_BLOCK_MS = 60 * 1000
+	YOUNG_BLOCK_MS = 60 * 1000,
+	LISTEN_MS = 5 * 1000 /* to who is there, when it isn't most of the peers */
 };
 
 static const char *silence_name(enum replica_silence silence)
@@ -21,6 +22,7 @@ static const char *silence_name(enum replica_silence silence)
 	case REPLICA_KEY_ELSEWHERE: return "key_used_elsewhere";
 	case REPLICA_LOG_ROTTEN: return "log_rotten";
 	case REPLICA_BLOCKS_LOST: return "blocks_lost";
+	case REPLICA_LISTENING: return "listening";
 	case REPLICA_LOOKING_BACK: return "looking_back";
 	}
 	return "unknown";
@@ -41,19 +43,26 @@ static bool is_me(const struct replica *r, const struct validator *v)
 	return memcmp(v->key.b, r->config.me.b, sizeof v->key.b) == 0;
 }
 
-static bool is_in(const struct replica *r, const struct validator_set *set)
+static int64_t power_in(const struct replica *r, const struct validator_set *set)
 {
 	for (uint32_t i = 0; i < set->count; i++) {
 		if (is_me(r, &set->v[i]))
-			return true;
+			return set->v[i].power;
 	}
-	return false;
+	return 0;
 }
 
-/* Nobody else can make a block. */
+/* Nobody else can make a block, and no block is made without it. */
 static bool is_alone(const struct replica *r)
 {
-	return r->head.validators.count == 1 && is_me(r, &r->head.validators.v[0]);
+	const struct validator_set *set = &r->head.validators;
+	return power_is_quorum(power_in(r, set), set->total_power);
+}
+
+static bool others_go_on(const struct replica *r)
+{
+	const struct validator_set *set = &r->head.validators;
+	return power_is_quorum(set->total_power - power_in(r, set), set->total_power);
 }
 
 static void know(struct replica *r, int64_t height, int32_t round, enum fence_step step)
@@ -73,7 +82,7 @@ static void fall_silent(struct replica *r, enum replica_silence silence, const c
 	memset(&r->core.me, 0, sizeof r->core.me);
 	r->core.my_index = -1;
 	r->build_wanted = false;
-	if (is_in(r, &r->head.validators) || is_in(r, &r->head.next_validators))
+	if (power_in(r, &r->head.validators) > 0 || power_in(r, &r->head.next_validators) > 0)
 		log_event(r->config.log, LOG_UNUSUAL, "validator_silent height=%lld reason=\"%s\"",
 			(long long)r->core.height, r->silent_text);
 }
@@ -136,7 +145,7 @@ static enum status doubt(
 	know(r, r->head.height, INT32_MAX, FENCE_PRECOMMIT);
 	log_event(r->config.log, LOG_UNUSUAL, "fence_renewed height=%lld reason=\"%s\"",
 		(long long)r->head.height + 1, why);
-	if (!is_alone(r))
+	if (others_go_on(r))
 		fall_silent(r, REPLICA_LOOKING_BACK,
 			"waiting for new blocks without a signature of this key");
 	return STATUS_OK;
@@ -147,9 +156,11 @@ static enum status wait_through(struct replica *r, enum replica_silence silence,
 	const char *why, char fault[256])
 {
 	snprintf(fault, 256, "%s", why);
+	if (is_alone(r))
+		return STATUS_CORRUPT;
 	r->silent_through = height;
 	fall_silent(r, silence, why);
-	return is_alone(r) ? STATUS_CORRUPT : STATUS_OK;
+	return STATUS_OK;
 }
 
 enum status voice_start(struct replica *r, const struct fence_record *fence, char fault[256])
@@ -175,6 +186,9 @@ enum status voice_start(struct replica *r, const struct fence_record *fence, cha
 			(long long)found.height);
 		return doubt(r, REPLICA_KEY_ELSEWHERE, why, fault);
 	}
+	/* The blank fence of a new home with an old key in it says the same as a new key's. */
+	if (fence->step == FENCE_NOTHING && !is_alone(r) && !r->config.ignores_twins)
+		fall_silent(r, REPLICA_LISTENING, "asking the peers how far the chain is");
 	if (fence->step == FENCE_NOTHING || fence->height <= r->head.height + 1)
 		return STATUS_OK;
 	snprintf(why, sizeof why,
@@ -253,6 +267,7 @@ void voice_committed(struct replica *r, struct replica_now now)
 	switch (r->silence) {
 	case REPLICA_VOTES:
 	case REPLICA_NO_FENCE:
+	case REPLICA_LISTENING:
 	case REPLICA_KEY_ELSEWHERE: return;
 	case REPLICA_LOG_ROTTEN:
 	case REPLICA_BLOCKS_LOST:
@@ -267,4 +282,31 @@ void voice_committed(struct replica *r, struct replica_now now)
 		}
 		return;
 	}
+}
+
+/* It has heard most of its peers, or whoever is there for so long; and they have no more than it
+ * has. */
+void voice_run(struct replica *r, struct replica_now now, struct replica_effects *out)
+{
+	if (r->silence != REPLICA_LISTENING || r->stopped)
+		return;
+	uint32_t heard = gossip_heard(r);
+	if (heard > 0 && r->heard_ms == 0)
+		r->heard_ms = now.steady_ms + 1;
+	bool most = heard >= r->head.validators.count * 2 / 3;
+	bool long_enough = r->heard_ms > 0 && now.steady_ms >= r->heard_ms + LISTEN_MS;
+	if (heard == 0 || !(most || long_enough) || gossip_claimed(r) > r->core.height)
+		return;
+	/* What it saw of this height isn't in its log; it will be told again. */
+	if (replica_begin_anew(r, out)) {
+		speak_again(r);
+		r->status_due_ms = now.steady_ms;
+	}
+}
+
+uint64_t voice_next_ms(const struct replica *r, struct replica_now now)
+{
+	uint64_t due_ms = r->heard_ms + LISTEN_MS;
+	bool waits = r->silence == REPLICA_LISTENING && r->heard_ms > 0 && due_ms > now.steady_ms;
+	return waits ? due_ms : UINT64_MAX;
 }

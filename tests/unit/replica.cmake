@@ -1,2 +1,3 @@
 unit_test(replica LINKS replica chain)
 unit_test(replica_authority LINKS replica chain_settle genesis chain base)
+unit_test(replica_voice SOURCES rot/cluster.c sim/people.c unit/node_place.c LINKS node)

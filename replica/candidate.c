@@ -170,19 +170,26 @@ static bool same(ProtobufCBinaryData a, ProtobufCBinaryData b)
 	return bytes_equal(wire_view(a), wire_view(b));
 }
 
-static const char *last_commit_fault(
-	const struct candidate *c, const struct chain_head *head, const char *chain_id)
+static const char *last_commit_fault(const struct candidate *c, const struct chain_head *head,
+	const char *chain_id, const struct tally *seen)
 {
+	const struct vote *known[VALIDATORS_MAX] = {NULL};
 	const Pb__Commit *commit = c->block->last_commit;
 	if (head->height < head->initial_height)
 		return commit->n_signatures == 0 ? NULL : "last_commit of the first block";
-	enum commit_verdict verdict = commit_verify(
-		&head->last_validators, chain_id, &head->block_id, head->height, commit);
+	for (uint32_t i = 0; seen && i < head->last_validators.count; i++) {
+		const struct block_id nil = {0};
+		known[i] = tally_vote_for(seen, i, &head->block_id);
+		if (!known[i])
+			known[i] = tally_vote_for(seen, i, &nil);
+	}
+	enum commit_verdict verdict = commit_verify_beyond(
+		&head->last_validators, chain_id, &head->block_id, head->height, commit, known);
 	return verdict == COMMIT_OK ? NULL : commit_verdict_text(verdict);
 }
 
-const char *candidate_fault(
-	const struct candidate *c, const struct chain_head *head, const char *chain_id)
+const char *candidate_fault(const struct candidate *c, const struct chain_head *head,
+	const char *chain_id, const struct tally *seen)
 {
 	struct header_message want;
 	header_of_head(&want, head, chain_id);
@@ -214,7 +221,7 @@ const char *candidate_fault(
 	memcpy(proposer.b, h->proposer_address.data, sizeof proposer.b);
 	if (validator_set_find(&head->validators, &proposer) < 0)
 		return "header.proposer_address";
-	return last_commit_fault(c, head, chain_id);
+	return last_commit_fault(c, head, chain_id, seen);
 }
 
 size_t candidate_tx_room(int64_t block_bytes_max, uint32_t validator_count)

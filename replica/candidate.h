@@ -8,6 +8,7 @@
 #include "chain/app.h"
 #include "chain/format/block.h"
 #include "chain/format/part_set.h"
+#include "consensus/tally.h"
 #include "replica/head.h"
 
 struct candidate {
@@ -46,9 +47,10 @@ struct candidate_plan {
 MUST_USE enum status candidate_pack(struct buf *out, const struct candidate_plan *plan);
 
 /* Does the block follow from the head? NULL: yes; else what is wrong. Signatures of the last commit
- * are checked; its transactions are the app's to judge, its evidence evidence.h's. */
-const char *candidate_fault(
-	const struct candidate *c, const struct chain_head *head, const char *chain_id);
+ * are checked, but those of precommits in seen (of the last height, verified when they came; NULL:
+ * none); its transactions are the app's to judge, its evidence evidence.h's. */
+const char *candidate_fault(const struct candidate *c, const struct chain_head *head,
+	const char *chain_id, const struct tally *seen);
 
 /* Bytes left for transactions (as mempool_block_bytes counts them) in a block of max_bytes with a
  * commit of n validators. */

@@ -1,7 +1,6 @@
 /* gossip: how validators come to know the same things. What a node says itself goes to everybody at
  * once; what got lost is repaired by status: each says now and then where it stands, and who has
- * more sends exactly what is missing. Who is behind by whole heights asks one peer at a time for a
- * block, and gets that height's votes and parts: the core then decides it as it would have. */
+ * more sends exactly what is missing. Who is behind by whole heights fetches them: sync.c. */
 #include <string.h>
 
 #include "chain/blocks.h"
@@ -12,10 +11,10 @@
 enum {
 	STATUS_MS = 100,       /* while a height is being decided */
 	STATUS_IDLE_MS = 1000, /* while there is nothing to decide */
-	REQUEST_MS = 1000,     /* an unanswered request is put to another peer */
+	QUIET_MS = 50, /* without a step of ours: what is missing elsewhere isn't on its way */
+	PARTS_AGAIN_MS = 500, /* a block is repaired to one peer no oftener */
 	REPAIR_MESSAGES_MAX = 64,
-	BITMAP_BYTES_MAX = (BLOCK_PARTS_MAX + 7) / 8,
-	BLOCK_ARENA_BYTES_MAX = 1024 * 1024
+	BITMAP_BYTES_MAX = (BLOCK_PARTS_MAX + 7) / 8
 };
 _Static_assert(VALIDATORS_MAX <= BITMAP_BYTES_MAX * 8, "one size of bitmap serves both");
 
@@ -109,7 +108,9 @@ void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *o
 struct repair {
 	struct replica *r;
 	uint32_t peer;
-	uint32_t left; /* messages this status may still cost */
+	bool parts;            /* a block, too */
+	uint64_t parts_due_ms; /* and then not before */
+	uint32_t left;         /* messages this status may still cost */
 	struct replica_effects *out;
 };
 
@@ -161,19 +162,40 @@ static void repair_block(struct repair *p, int32_t number, bool has_proposal,
 	/* Without the proof of lock its block can't be prevoted. */
 	repair_pol(p, proposal, has_pol);
 	const struct candidate *c = replica_candidate(p->r, &proposal->block_id);
-	for (uint32_t i = 0; c && i < c->parts.total && p->left > 0; i++) {
+	for (uint32_t i = 0; p->parts && c && i < c->parts.total && p->left > 0; i++) {
 		if (bit_of(has, i))
 			continue;
+		p->r->peers[p->peer].parts_due_ms = p->parts_due_ms;
 		say_part(p->r, p->peer, proposal->height, number, &c->id, &c->parts, i, p->out);
 		p->left--;
 	}
 }
 
-static void repair(
-	struct replica *r, uint32_t peer, const Pb__NodeStatus *status, struct replica_effects *out)
+/* Who still gets parts from somebody needs none of us. */
+static bool parts_stall(
+	struct replica_peer *p, const Pb__NodeStatus *status, struct replica_now now)
+{
+	uint32_t parts = 0;
+	for (uint32_t i = 0; i < status->parts.len * 8; i++)
+		parts += bit_of(status->parts, i);
+	bool more = parts > p->parts_told && p->parts_told_height == status->height;
+	p->parts_told = parts;
+	p->parts_told_height = status->height;
+	return !more && now.steady_ms >= p->parts_due_ms;
+}
+
+static void repair(struct replica *r, uint32_t peer, const Pb__NodeStatus *status,
+	struct replica_now now, struct replica_effects *out)
 {
 	static const ProtobufCBinaryData none;
-	struct repair p = {r, peer, REPAIR_MESSAGES_MAX, out};
+	struct repair p = {
+		.r = r,
+		.peer = peer,
+		.parts = parts_stall(&r->peers[peer], status, now),
+		.parts_due_ms = now.steady_ms + PARTS_AGAIN_MS,
+		.left = REPAIR_MESSAGES_MAX,
+		.out = out,
+	};
 	const struct consensus *c = &r->core;
 	repair_block(&p, status->round, status->has_proposal, status->parts, status->pol_prevotes);
 	repair_round(&p, status->round, status->prevotes, status->precommits);
@@ -185,128 +207,6 @@ static void repair(
 		repair_block(&p, c->decided_round, false, none, none);
 		repair_round(&p, c->decided_round, none, none);
 	}
-}
-
-/* ---- catching up ---- */
-
-/* The peers that claim to be past our height take turns. */
-static void request_next(struct replica *r, struct replica_now now, struct replica_effects *out)
-{
-	for (uint32_t i = 1; i <= PEERS_MAX; i++) {
-		uint32_t peer = (r->request_peer + i) % PEERS_MAX;
-		if (!r->peers[peer].up || r->peers[peer].height <= r->core.height)
-			continue;
-		r->request_peer = peer;
-		r->request_height = r->core.height;
-		r->request_due_ms = now.steady_ms + REQUEST_MS;
-		say_request(r, peer, r->core.height, out);
-		return;
-	}
-}
-
-static bool is_ahead(const struct replica *r, int64_t height)
-{
-	for (uint32_t i = 0; i < PEERS_MAX; i++) {
-		if (r->peers[i].up && r->peers[i].height > height)
-			return true;
-	}
-	return false;
-}
-
-bool gossip_behind(const struct replica *r)
-{
-	return is_ahead(r, r->core.height);
-}
-
-uint32_t gossip_heard(const struct replica *r)
-{
-	uint32_t heard = 0;
-	for (uint32_t i = 0; i < PEERS_MAX; i++)
-		heard += r->peers[i].up && r->peers[i].height > 0;
-	return heard;
-}
-
-int64_t gossip_claimed(const struct replica *r)
-{
-	uint32_t liars = gossip_heard(r) / 3;
-	int64_t claimed = 0;
-	for (uint32_t i = 0; i < PEERS_MAX; i++) {
-		int64_t height = r->peers[i].up ? r->peers[i].height : 0;
-		uint32_t at_least = 0;
-		for (uint32_t k = 0; k < PEERS_MAX; k++)
-			at_least += r->peers[k].up && r->peers[k].height >= height;
-		if (at_least > liars && height > claimed)
-			claimed = height;
-	}
-	return claimed;
-}
-
-bool replica_catching_up(const struct replica *r)
-{
-	return is_ahead(r, r->core.height + 1);
-}
-
-static void catch_up(struct replica *r, struct replica_now now, struct replica_effects *out)
-{
-	bool asked = r->request_height == r->core.height && now.steady_ms < r->request_due_ms;
-	bool busy = r->core.step == STEP_EXECUTE || r->core.step == STEP_COMMIT;
-	if (!asked && !busy && gossip_behind(r))
-		request_next(r, now, out);
-}
-
-static void answer_votes(struct replica *r, uint32_t peer, const Pb__Commit *commit,
-	const struct validator_set *set, struct replica_effects *out)
-{
-	struct vote votes[VALIDATORS_MAX];
-	size_t count = commit_votes(votes, commit, set);
-	for (size_t i = 0; i < count; i++)
-		say_vote(r, peer, &votes[i], out);
-}
-
-static enum status answer_block(struct replica *r, uint32_t peer, int64_t height,
-	struct arena *arena, struct buf *raw, struct replica_effects *out)
-{
-	const Pb__Commit *commit;
-	const Pb__ValidatorSet *set_pb;
-	bool canonical;
-	struct store *store = r->config.store;
-	enum status status = blocks_raw(store, NULL, height, raw);
-	if (status == STATUS_OK)
-		status = blocks_commit(store, NULL, arena, height, &commit, &canonical);
-	if (status == STATUS_OK)
-		status = blocks_validators(store, NULL, arena, height, &set_pb);
-	struct validator_set set;
-	struct block_id id;
-	if (status == STATUS_OK &&
-		(!validator_set_from_pb(&set, set_pb) || !block_id_from_pb(&id, commit->block_id)))
-		status = STATUS_CORRUPT;
-	struct part_set parts;
-	if (status == STATUS_OK)
-		status = part_set_split(&parts, buf_view(raw));
-	if (status != STATUS_OK)
-		return status;
-	answer_votes(r, peer, commit, &set, out);
-	for (uint32_t i = 0; i < parts.total; i++)
-		say_part(r, peer, height, commit->round, &id, &parts, i, out);
-	part_set_fini(&parts);
-	return STATUS_OK;
-}
-
-void gossip_on_request(struct replica *r, uint32_t peer, const Pb__BlockRequest *request,
-	struct replica_effects *out)
-{
-	if (request->height < r->head.base_height || request->height > r->head.height)
-		return;
-	struct arena arena;
-	struct buf raw;
-	arena_init(&arena, BLOCK_ARENA_BYTES_MAX);
-	buf_init(&raw, 0);
-	enum status status = answer_block(r, peer, request->height, &arena, &raw, out);
-	if (status != STATUS_OK)
-		log_event(r->config.log, LOG_BROKEN, "block_not_served height=%lld reason=\"%s\"",
-			(long long)request->height, status_text(status));
-	buf_fini(&raw);
-	arena_fini(&arena);
 }
 
 /* ---- the turn ---- */
@@ -324,9 +224,9 @@ const char *gossip_on_status(struct replica *r, uint32_t peer, const Pb__NodeSta
 	if (fault)
 		return fault;
 	p->height = status->height;
-	if (status->height == r->core.height)
-		repair(r, peer, status, out);
-	catch_up(r, now, out);
+	p->base_height = status->base_height;
+	if (status->height == r->core.height && now.steady_ms >= r->quiet_from_ms)
+		repair(r, peer, status, now, out);
 	return NULL;
 }
 
@@ -334,14 +234,21 @@ void gossip_run(struct replica *r, struct replica_now now, struct replica_effect
 {
 	if (!r->config.has_peers)
 		return;
-	bool news = r->status_height != r->core.height;
+	const struct consensus *c = &r->core;
+	if (c->height != r->seen_height || c->round != r->seen_round || c->step != r->seen_step) {
+		r->seen_height = c->height;
+		r->seen_round = c->round;
+		r->seen_step = c->step;
+		r->quiet_from_ms = now.steady_ms + QUIET_MS;
+	}
+	/* Who is whole heights behind has nothing new to say at each of them. */
+	bool news = r->status_height != r->core.height && sync_flows(r, now) == 0;
 	if (news || now.steady_ms >= r->status_due_ms) {
-		bool idle = r->core.step == STEP_WAIT && !gossip_behind(r);
+		bool idle = r->core.step == STEP_WAIT && !sync_behind(r);
 		r->status_height = r->core.height;
 		r->status_due_ms = now.steady_ms + (idle ? STATUS_IDLE_MS : STATUS_MS);
 		gossip_say_status(r, REPLICA_EVERYONE, out);
 	}
-	catch_up(r, now, out);
 }
 
 uint64_t gossip_next_ms(const struct replica *r)

@@ -9,7 +9,7 @@
 /* Of a block of ours; room for it is kept beside the transactions. */
 enum { EVIDENCE_BLOCK_BYTES_MAX = 16 * 1024 };
 
-enum { TIMERS_MAX = 16, QUESTIONS_MAX = 32, CORE_INPUTS_MAX = 64 };
+enum { TIMERS_MAX = 16, QUESTIONS_MAX = 32, CORE_INPUTS_MAX = 64, SYNC_AHEAD_MAX = 32 };
 
 struct replica_timer {
 	bool used;
@@ -37,9 +37,43 @@ struct incoming {
 /* What a peer has told of itself since its link opened. */
 struct replica_peer {
 	bool up;
-	int64_t height; /* it decides; never goes back */
 	struct replica_peer_state said;
-	size_t early_bytes; /* of the messages kept for it in early */
+	int64_t height;      /* it decides; never goes back */
+	int64_t base_height; /* lowest block it keeps */
+	size_t early_bytes;  /* of the messages kept for it in early */
+	uint32_t parts_told; /* how many it had when it last said, at parts_told_height */
+	int64_t parts_told_height;
+	uint64_t parts_due_ms;    /* parts are repaired to it no sooner */
+	uint32_t misses;          /* blocks asked for in vain since the last that came */
+	uint64_t paused_until_ms; /* not asked before, while somebody else may be */
+	int64_t serve_bytes;      /* that may be sent in answer to its requests */
+	uint64_t serve_at_ms;     /* serve_bytes is of that moment */
+};
+
+/* A block that is being fetched. */
+struct sync_slot {
+	int64_t height; /* 0: free */
+	uint32_t peer;  /* asked last */
+	bool asked;
+	uint64_t asked_ms, heard_ms; /* the request; the last of the answer that was new */
+	struct buf commit;           /* packed, as peer gave it; empty: not here yet */
+	bool verified;               /* more than 2/3 signed id; only ever at our own height */
+	bool fed;                    /* to the core */
+	uint64_t fed_ms;
+	struct block_id id; /* that the commit is for */
+	struct part_set parts;
+};
+
+/* Catching up. Each height has its own place in slots, so the window slides by itself. */
+struct sync {
+	struct sync_slot slots[SYNC_AHEAD_MAX];
+	uint32_t ahead;        /* heights asked for at once: grows with what came */
+	uint32_t parts;        /* of the last block seen: what the next ones may weigh */
+	int64_t behind_height; /* a peer is past it since behind_since_ms */
+	uint64_t behind_since_ms;
+	uint64_t fed_ms;    /* the last block that came this way; 0: none yet */
+	uint32_t last_peer; /* asked last */
+	uint64_t told_ms;   /* when the operator was told that nobody keeps our height */
 };
 
 struct replica {
@@ -75,10 +109,12 @@ struct replica {
 	int32_t old_rounds_round;
 	uint32_t old_rounds;
 	int64_t status_height; /* last said to everybody */
+	int64_t seen_height;   /* the core stands here since QUIET_MS before quiet_from_ms */
+	int32_t seen_round;
+	enum consensus_step seen_step;
+	uint64_t quiet_from_ms;
 	uint64_t status_due_ms;
-	int64_t request_height; /* asked of request_peer until request_due_ms */
-	uint32_t request_peer;
-	uint64_t request_due_ms;
+	struct sync sync;
 	struct buf scratch; /* bytes of this step's effects */
 	/* voice.c: whether it may vote */
 	enum replica_silence silence;
@@ -172,20 +208,34 @@ void peers_run_early(struct replica *r, struct replica_now now, struct replica_e
 /* The height is over. */
 void peers_forget(struct replica *r);
 
-/* gossip.c: status, repair, catching up */
+/* gossip.c: status and repair */
 void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *out);
 const char *gossip_on_status(struct replica *r, uint32_t peer, const Pb__NodeStatus *status,
 	struct replica_now now, struct replica_effects *out);
-void gossip_on_request(struct replica *r, uint32_t peer, const Pb__BlockRequest *request,
-	struct replica_effects *out);
 void gossip_run(struct replica *r, struct replica_now now, struct replica_effects *out);
 uint64_t gossip_next_ms(const struct replica *r);
+
+/* sync.c: catching up, and helping others to */
+void sync_on_request(struct replica *r, uint32_t peer, const Pb__BlockRequest *request,
+	struct replica_now now, struct replica_effects *out);
+const char *sync_on_commit(
+	struct replica *r, uint32_t peer, const Pb__Commit *commit, struct replica_now now);
+/* Is this part of a block that is being fetched? */
+MUST_USE bool sync_wants(struct replica *r, const Pb__BlockPart *part);
+const char *sync_on_part(struct replica *r, const Pb__BlockPart *part, struct replica_now now);
+void sync_run(struct replica *r, struct replica_now now, struct replica_effects *out);
+void sync_peer_down(struct replica *r, uint32_t peer);
 /* A peer is past our height. */
-bool gossip_behind(const struct replica *r);
+bool sync_behind(const struct replica *r);
 /* Peers that have said where they stand. */
-uint32_t gossip_heard(const struct replica *r);
+uint32_t sync_heard(const struct replica *r);
 /* The highest height that peers claim, but for the boldest third of them; 0: nobody claims any. */
-int64_t gossip_claimed(const struct replica *r);
+int64_t sync_claimed(const struct replica *r);
+
+/* Blocks come in faster than they are made, and no height of ours needs to be begun before this
+ * moment; 0: they don't. */
+uint64_t sync_flows(const struct replica *r, struct replica_now now);
+void sync_fini(struct replica *r);
 
 /* look.c: what can be seen from outside */
 /* Not NULL: what no honest node says. */

@@ -67,6 +67,16 @@ void say_part(struct replica *r, uint32_t to, int64_t height, int32_t round,
 	arena_fini(&arena);
 }
 
+void say_commit(
+	struct replica *r, uint32_t to, const Pb__Commit *commit, struct replica_effects *out)
+{
+	Pb__PeerMessage message;
+	pb__peer_message__init(&message);
+	message.sum_case = PB__PEER_MESSAGE__SUM_COMMIT;
+	message.commit = (Pb__Commit *)(uintptr_t)commit;
+	say(r, to, &message, out);
+}
+
 void say_request(struct replica *r, uint32_t to, int64_t height, struct replica_effects *out)
 {
 	Pb__BlockRequest request;

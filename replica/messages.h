@@ -14,6 +14,8 @@ void say_vote(struct replica *r, uint32_t to, const struct vote *vote, struct re
 void say_part(struct replica *r, uint32_t to, int64_t height, int32_t round,
 	const struct block_id *id, const struct part_set *parts, uint32_t index,
 	struct replica_effects *out);
+void say_commit(
+	struct replica *r, uint32_t to, const Pb__Commit *commit, struct replica_effects *out);
 void say_request(struct replica *r, uint32_t to, int64_t height, struct replica_effects *out);
 /* packed: a DuplicateVoteEvidence */
 void say_evidence(struct replica *r, const struct buf *packed, struct replica_effects *out);

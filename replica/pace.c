@@ -145,7 +145,8 @@ void pace_run(struct replica *r, struct replica_now now, struct replica_effects 
 {
 	if (r->stopped)
 		return;
-	if (r->core.step == STEP_WAIT && begin_ms(r, now) <= now.steady_ms) {
+	if (r->core.step == STEP_WAIT && sync_flows(r, now) == 0 &&
+		begin_ms(r, now) <= now.steady_ms) {
 		struct consensus_input in = {.kind = IN_BEGIN, .now = now.wall};
 		in.u.point.height = r->core.height;
 		engine_input(r, &in);
@@ -162,8 +163,11 @@ void pace_run(struct replica *r, struct replica_now now, struct replica_effects 
 uint64_t pace_next_ms(const struct replica *r, struct replica_now now)
 {
 	uint64_t next = UINT64_MAX;
-	if (r->core.step == STEP_WAIT)
+	if (r->core.step == STEP_WAIT) {
+		uint64_t flow_ms = sync_flows(r, now);
 		next = begin_ms(r, now);
+		next = next > flow_ms ? next : flow_ms;
+	}
 	if (r->build_wanted && !r->build_running && r->clock_paused) {
 		uint64_t look = now.steady_ms + CLOCK_LOOK_MS;
 		next = look < next ? look : next;

@@ -186,6 +186,7 @@ static int64_t height_of(const Pb__PeerMessage *m)
 	case PB__PEER_MESSAGE__SUM_BLOCK_REQUEST:
 	case PB__PEER_MESSAGE__SUM_TRANSACTION:
 	case PB__PEER_MESSAGE__SUM_EVIDENCE:
+	case PB__PEER_MESSAGE__SUM_COMMIT:
 	case PB__PEER_MESSAGE__SUM__NOT_SET:
 	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
 	}
@@ -278,7 +279,7 @@ static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMess
 	case PB__PEER_MESSAGE__SUM_VOTE: return on_vote(r, m->vote, now);
 	case PB__PEER_MESSAGE__SUM_STATUS: return gossip_on_status(r, peer, m->status, now, out);
 	case PB__PEER_MESSAGE__SUM_BLOCK_REQUEST:
-		gossip_on_request(r, peer, m->block_request, out);
+		sync_on_request(r, peer, m->block_request, now, out);
 		return NULL;
 	case PB__PEER_MESSAGE__SUM_TRANSACTION:
 		if (m->transaction->tx.len == 0 || m->transaction->tx.len > TX_BYTES_MAX)
@@ -286,6 +287,7 @@ static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMess
 		submit(r, m->transaction, out);
 		return NULL;
 	case PB__PEER_MESSAGE__SUM_EVIDENCE: return on_evidence(r, m->evidence);
+	case PB__PEER_MESSAGE__SUM_COMMIT: return sync_on_commit(r, peer, m->commit, now);
 	case PB__PEER_MESSAGE__SUM__NOT_SET:
 	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
 	}
@@ -299,8 +301,11 @@ static bool take_message(struct replica *r, uint32_t peer, struct bytes message,
 	/* Nothing that the schema doesn't know: what is passed on or put into a block is what was
 	 * read. */
 	static const struct wire_bound bounds[] = {
-		{&pb__proof__descriptor, 4 /* aunts */, MERKLE_AUNTS_MAX}};
-	bool known = wire_check(&pb__peer_message__descriptor, message, bounds, 1, NULL) == WIRE_OK;
+		{&pb__proof__descriptor, 4 /* aunts */, MERKLE_AUNTS_MAX},
+		{&pb__commit__descriptor, 4 /* signatures */, VALIDATORS_MAX}};
+	enum { BOUNDS = sizeof bounds / sizeof *bounds };
+	bool known =
+		wire_check(&pb__peer_message__descriptor, message, bounds, BOUNDS, NULL) == WIRE_OK;
 	struct arena arena;
 	arena_init(&arena, MESSAGE_ARENA_BYTES_MAX);
 	const Pb__PeerMessage *m =
@@ -309,7 +314,9 @@ static bool take_message(struct replica *r, uint32_t peer, struct bytes message,
 	/* A proposal must be in the core before its parts can be judged worth keeping. */
 	engine_run(r, now, out);
 	const char *fault = "message form";
-	if (m && height_of(m) == r->core.height + 1) {
+	if (m && m->sum_case == PB__PEER_MESSAGE__SUM_BLOCK_PART && sync_wants(r, m->block_part)) {
+		fault = sync_on_part(r, m->block_part, now);
+	} else if (m && height_of(m) == r->core.height + 1) {
 		keep_early(r, peer, message);
 		fault = NULL;
 	} else if (m) {
@@ -357,8 +364,7 @@ void peers_down(struct replica *r, uint32_t peer)
 {
 	CHECK(peer < PEERS_MAX);
 	r->peers[peer].up = false;
-	if (r->request_peer == peer)
-		r->request_due_ms = 0; /* somebody else may know */
+	sync_peer_down(r, peer);
 }
 
 void peers_forget(struct replica *r)

@@ -217,6 +217,7 @@ void replica_free(struct replica *r)
 		return;
 	forget_candidates(r);
 	peers_forget(r);
+	sync_fini(r);
 	apply_job_free(r->executed);
 	consensus_fini(&r->core);
 	evidence_fini(&r->evidence);
@@ -377,6 +378,7 @@ void replica_step(struct replica *r, const struct replica_input *in, struct repl
 	engine_run(r, now, out);
 	engine_ask_again(r, now, out);
 	peers_run_early(r, now, out);
+	sync_run(r, now, out);
 	voice_run(r, now, out);
 	gossip_run(r, now, out);
 	/* Sealing waits for a tick, even when it is due: a driver ticks when it has handed over all

@@ -259,7 +259,7 @@ static bool is_news(const struct replica *r, struct replica_now now)
 {
 	int64_t age_ms = timestamp_ms(now.wall) - timestamp_ms(r->head.time);
 	return age_ms < YOUNG_BLOCK_MS && age_ms > -YOUNG_BLOCK_MS &&
-	       gossip_claimed(r) <= r->head.height + 2;
+	       sync_claimed(r) <= r->head.height + 2;
 }
 
 void voice_committed(struct replica *r, struct replica_now now)
@@ -290,12 +290,12 @@ void voice_run(struct replica *r, struct replica_now now, struct replica_effects
 {
 	if (r->silence != REPLICA_LISTENING || r->stopped)
 		return;
-	uint32_t heard = gossip_heard(r);
+	uint32_t heard = sync_heard(r);
 	if (heard > 0 && r->heard_ms == 0)
 		r->heard_ms = now.steady_ms + 1;
 	bool most = heard >= r->head.validators.count * 2 / 3;
 	bool long_enough = r->heard_ms > 0 && now.steady_ms >= r->heard_ms + LISTEN_MS;
-	if (heard == 0 || !(most || long_enough) || gossip_claimed(r) > r->core.height)
+	if (heard == 0 || !(most || long_enough) || sync_claimed(r) > r->core.height)
 		return;
 	/* What it saw of this height isn't in its log; it will be told again. */
 	if (replica_begin_anew(r, out)) {

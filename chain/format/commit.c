@@ -103,8 +103,25 @@ static enum commit_verdict check_slot(const struct validator_set *set, const cha
 	return vote_verify(&vote, chain_id, &set->v[i].key) ? COMMIT_OK : COMMIT_BAD_SIGNATURE;
 }
 
-enum commit_verdict commit_verify(const struct validator_set *set, const char *chain_id,
-	const struct block_id *block_id, int64_t height, const Pb__Commit *commit)
+static bool is_known(const struct vote *known, const Pb__Commit *commit, size_t i,
+	const struct block_id *block_id, const struct validator_address *address)
+{
+	struct vote vote;
+
+	if (!known)
+		return false;
+	vote_of_slot(&vote, commit, i, block_id);
+	return known->type == VOTE_PRECOMMIT && known->height == vote.height &&
+	       known->round == vote.round && block_id_equal(&known->block_id, &vote.block_id) &&
+	       timestamp_compare(known->time, vote.time) == 0 &&
+	       memcmp(vote.address.b, address->b, sizeof address->b) == 0 &&
+	       memcmp(known->address.b, address->b, sizeof address->b) == 0 &&
+	       memcmp(known->signature.b, vote.signature.b, sizeof vote.signature.b) == 0;
+}
+
+enum commit_verdict commit_verify_beyond(const struct validator_set *set, const char *chain_id,
+	const struct block_id *block_id, int64_t height, const Pb__Commit *commit,
+	const struct vote *const *known)
 {
 	enum commit_verdict verdict = check_outside(set, block_id, height, commit);
 	int64_t power = 0;
@@ -114,7 +131,8 @@ enum commit_verdict commit_verify(const struct validator_set *set, const char *c
 
 		if (flag == COMMIT_FLAG_ABSENT)
 			continue;
-		verdict = check_slot(set, chain_id, block_id, commit, i);
+		if (!known || !is_known(known[i], commit, i, block_id, &set->v[i].address))
+			verdict = check_slot(set, chain_id, block_id, commit, i);
 		if (flag == COMMIT_FLAG_COMMIT)
 			power += set->v[i].power;
 	}
@@ -122,6 +140,12 @@ enum commit_verdict commit_verify(const struct validator_set *set, const char *c
 		return verdict;
 	return validator_power_decides(power, set->total_power) ? COMMIT_OK
 								: COMMIT_TOO_LITTLE_POWER;
+}
+
+enum commit_verdict commit_verify(const struct validator_set *set, const char *chain_id,
+	const struct block_id *block_id, int64_t height, const Pb__Commit *commit)
+{
+	return commit_verify_beyond(set, chain_id, block_id, height, commit, NULL);
 }
 
 enum commit_verdict commit_verify_light(const struct validator_set *set, const char *chain_id,

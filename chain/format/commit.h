@@ -29,6 +29,12 @@ MUST_USE bool commit_form_valid(const Pb__Commit *commit);
 MUST_USE enum commit_verdict commit_verify(const struct validator_set *set, const char *chain_id,
 	const struct block_id *block_id, int64_t height, const Pb__Commit *commit);
 
+/* The same, but for slots whose very vote known[i] is (NULL: none): the caller has verified those
+ * before. known: set->count of them, precommits of that height. */
+MUST_USE enum commit_verdict commit_verify_beyond(const struct validator_set *set,
+	const char *chain_id, const struct block_id *block_id, int64_t height,
+	const Pb__Commit *commit, const struct vote *const *known);
+
 /* Only votes for the block, and no further than two thirds: what a light client asks. */
 MUST_USE enum commit_verdict commit_verify_light(const struct validator_set *set,
 	const char *chain_id, const struct block_id *block_id, int64_t height,

@@ -64,7 +64,7 @@ mutant "disorder after a power cut is taken for rot" replica/replica.c 's/answer
 	--nodes 1 --crashes --seeds 1..50
 mutant "a block is not synced" replica/apply.c 's/store_write(job->store, \&batch, true)/store_write(job->store, \&batch, false)/' \
 	--nodes 1 --crashes --seeds 1..50
-mutant "who is behind asks for nothing" replica/gossip.c 's/if (!asked \&\& !busy \&\& gossip_behind(r))/if (false)/' \
+mutant "who is behind asks for nothing" replica/sync.c 's/if (!sync_behind(r) || is_patient(r, now))/if (true)/' \
 	--nodes 4 --crashes --seeds 1..50
 mutant "lost votes are not repaired" replica/gossip.c 's/say_vote(p->r, p->peer, \&tally->slots\[i\].vote, p->out);//' \
 	--nodes 4 --crashes --loss 200 --seeds 1..100

@@ -90,8 +90,8 @@ enum {
 	P2P_BAN_MS_MAX = 3600 * 1000,
 	P2P_BAN_FORGIVEN_MS = 600 * 1000, /* after a ban ends: the next one is a first one again */
 
-	SYNC_BYTES_MAX = 32 * 1024 * 1024,      /* blocks being fetched */
-	SYNC_PEER_BYTES_MAX = 4 * 1024 * 1024,  /* asked of one peer at a time, and one block */
+	SYNC_BYTES_MAX = 32 * 1024 * 1024,     /* blocks being fetched */
+	SYNC_PEER_BYTES_MAX = 4 * 1024 * 1024, /* asked of one peer at a time, and one block */
 	SYNC_PEER_BLOCKS_MAX = 16,
 	SERVE_BYTES_PER_S = 32 * 1024 * 1024, /* sent to one peer in answer to its requests */
 	SERVE_BURST_BYTES = 8 * 1024 * 1024,

@@ -354,7 +354,10 @@ static void say_waiting(struct replica *r, uint32_t peer, struct replica_effects
 void peers_up(struct replica *r, uint32_t peer, struct replica_effects *out)
 {
 	CHECK(peer < PEERS_MAX);
+	/* What it said early over an earlier link is still kept and counts against it. */
+	size_t early_bytes = r->peers[peer].early_bytes;
 	memset(&r->peers[peer], 0, sizeof r->peers[peer]);
+	r->peers[peer].early_bytes = early_bytes;
 	r->peers[peer].up = true;
 	gossip_say_status(r, peer, out);
 	say_waiting(r, peer, out);

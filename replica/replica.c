@@ -76,6 +76,24 @@ const struct consensus *replica_consensus(const struct replica *r)
 	return &r->core;
 }
 
+void replica_count(const struct replica *r, struct replica_counts *out)
+{
+	memset(out, 0, sizeof *out);
+	for (size_t i = 0; i < TIMERS_MAX; i++)
+		out->timers += r->timers[i].used;
+	for (size_t i = 0; i < BLOCKS_KEPT; i++) {
+		out->candidates += r->candidates[i] != NULL;
+		out->incoming += r->incoming[i].used;
+	}
+	out->timers_max = TIMERS_MAX;
+	out->candidates_max = out->incoming_max = BLOCKS_KEPT;
+	out->questions = r->question_count;
+	out->questions_max = QUESTIONS_MAX;
+	out->early_bytes = r->early.len;
+	for (size_t i = 0; i < PEERS_MAX; i++)
+		out->early_counted += r->peers[i].early_bytes;
+}
+
 /* ---- birth ---- */
 
 /* validators: room for what out points to. */
@@ -496,6 +514,9 @@ enum status replica_recover(struct replica *r, struct bytes log, const struct fe
 	if (status != STATUS_OK)
 		return status;
 	size_t from = out->count;
+	/* What the last process wrote may not be on the disk yet, and signatures will stand on it.
+	 */
+	replica_effect(out, REPLICA_LOG_SYNC);
 	struct consensus_effects effects;
 	consensus_resume(&r->core, &effects);
 	engine_effects(r, &effects, now, out);

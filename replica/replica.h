@@ -219,6 +219,17 @@ const struct replica_peer_state *replica_peer_state(const struct replica *r, uin
  * or no part of it. Until the next replica_step. */
 const struct part_set *replica_proposal_parts(const struct replica *r);
 
+/* What could grow with what happens to it, and by how much it may. */
+struct replica_counts {
+	size_t timers, timers_max;
+	size_t questions, questions_max; /* signatures asked for */
+	size_t candidates, candidates_max;
+	size_t incoming, incoming_max; /* blocks whose parts come in */
+	size_t early_bytes;            /* said of the next height already */
+	size_t early_counted;          /* against the bounds of those who said it: the same */
+};
+void replica_count(const struct replica *r, struct replica_counts *out);
+
 void replica_effects_fini(struct replica_effects *effects);
 
 #endif

@@ -23,25 +23,32 @@ void disk_append(struct sim_disk *d, struct bytes record)
 	buf_append_view(&d->pending, record);
 }
 
-void disk_push(struct sim_disk *d)
+enum status disk_push(struct sim_disk *d)
 {
 	if (d->pending.len == 0)
-		return;
+		return STATUS_OK;
+	bool full = d->health == DISK_FULL;
+	if (full) /* as much as there was room for */
+		d->pending.len /= 2;
 	buf_append_view(&d->log, buf_view(&d->pending));
 	buf_clear(&d->pending);
 	d->dirty = true;
 	CHECK(buf_ok(&d->log));
+	return full ? STATUS_DISK_FULL : STATUS_OK;
 }
 
-void disk_sync(struct sim_disk *d)
+enum status disk_sync(struct sim_disk *d)
 {
-	disk_push(d);
-	if (!d->dirty || d->forgets_syncs)
-		return;
+	enum status status = disk_push(d);
+	if (status != STATUS_OK || !d->dirty || d->forgets_syncs)
+		return status;
+	if (d->health == DISK_NO_SYNC)
+		return STATUS_IO;
 	d->dirty = false;
 	d->synced = d->log.len;
 	d->reset_pending = false;
 	buf_clear(&d->before);
+	return STATUS_OK;
 }
 
 void disk_reset(struct sim_disk *d)
@@ -65,11 +72,14 @@ void disk_cut(struct sim_disk *d, size_t len)
 		d->synced = len;
 }
 
-void disk_fence_write(struct sim_disk *d, struct fence_record *record)
+enum status disk_fence_write(struct sim_disk *d, struct fence_record *record)
 {
+	if (d->health == DISK_NO_SYNC)
+		return STATUS_IO;
 	fence_follow(record, &d->fence, d->synced);
 	fence_encode(d->fence_file + (size_t)fence_next_slot(&d->fence) * FENCE_SLOT_BYTES, record);
 	d->fence = *record;
+	return STATUS_OK;
 }
 
 static void noise(uint8_t *at, size_t len, struct random *dice)
@@ -104,7 +114,8 @@ void disk_crash(struct sim_disk *d, enum crash_kind kind, bool torn, struct rand
 {
 	if (torn && d->pending.len > 0) {
 		d->pending.len = (size_t)random_below(dice, d->pending.len + 1);
-		disk_push(d);
+		buf_append_view(&d->log, buf_view(&d->pending));
+		CHECK(buf_ok(&d->log));
 	}
 	buf_clear(&d->pending);
 	if (kind == CRASH_KILL)
@@ -133,8 +144,26 @@ void disk_crash_in_fence(struct sim_disk *d, const struct fence_record *wanted, 
 		noise(at + cut, FENCE_SLOT_BYTES - cut, dice);
 }
 
+void disk_rot(struct sim_disk *d, struct random *dice)
+{
+	bool in_log = d->log.len > 0 && random_chance(dice, 700);
+	uint8_t *at = in_log ? d->log.data : d->fence_file;
+	size_t len = in_log ? d->log.len : sizeof d->fence_file;
+	for (uint64_t flips = 1 + random_below(dice, 3); flips > 0; flips--)
+		at[random_below(dice, len)] ^= (uint8_t)(1 + random_below(dice, 255));
+}
+
+void disk_lose_fence(struct sim_disk *d)
+{
+	memset(d->fence_file, 0, sizeof d->fence_file);
+	memset(&d->fence, 0, sizeof d->fence);
+}
+
 bool disk_open(struct sim_disk *d)
 {
 	d->dirty = d->log.len > 0;
-	return fence_load(&d->fence, d->fence_file) == FENCE_WHOLE;
+	bool known = fence_load(&d->fence, d->fence_file) == FENCE_WHOLE;
+	if (!known)
+		disk_lose_fence(d); /* the first record takes the place of what is there */
+	return known;
 }

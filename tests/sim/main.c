@@ -27,7 +27,10 @@ struct outcome {
 	char fault[256];
 	struct hash32 hash;
 	int64_t height;
-	uint64_t crashes, happened, txs, paid, ended, convictions;
+	uint32_t nodes;
+	uint64_t crashes, halts, happened, txs, paid, ended, convictions, partitions;
+	uint64_t struck[FAULT_KINDS];
+	int32_t rounds_max;
 	int32_t rounds; /* of a scenario: from healing to decision */
 };
 
@@ -57,6 +60,11 @@ static void run(struct outcome *out, const struct sim_options *options)
 	out->ended = w->checks.jobs_ended;
 	out->convictions = w->checks.convictions;
 	out->rounds = options->scenario ? scenario_rounds(w) : 0;
+	out->nodes = w->options.nodes;
+	out->halts = w->halts;
+	out->partitions = w->faults.partitions;
+	out->rounds_max = w->rounds_max;
+	memcpy(out->struck, w->faults.struck, sizeof out->struck);
 	world_fini(w);
 	free(w);
 }
@@ -68,8 +76,11 @@ static void print_replay(const struct plan *p, const struct sim_options *o)
 			o->scenario->name, (unsigned long long)o->seed);
 		return;
 	}
-	printf("        replay: %s --nodes %u --seed %llu", p->program, o->nodes,
-		(unsigned long long)o->seed);
+	printf("        replay: %s --seed %llu", p->program, (unsigned long long)o->seed);
+	if (o->nodes)
+		printf(" --nodes %u", o->nodes);
+	if (o->storm)
+		printf(" --storm");
 	if (o->twins)
 		printf(" --twins");
 	if (o->lies == LIES_DRAWN)
@@ -94,6 +105,32 @@ static void print_replay(const struct plan *p, const struct sim_options *o)
 		(long long)o->blocks);
 }
 
+static void add(struct outcome *sum, const struct outcome *out)
+{
+	sum->height += out->height;
+	sum->txs += out->txs;
+	sum->paid += out->paid;
+	sum->ended += out->ended;
+	sum->crashes += out->crashes;
+	sum->halts += out->halts;
+	sum->convictions += out->convictions;
+	sum->partitions += out->partitions;
+	for (int kind = 0; kind < FAULT_KINDS; kind++)
+		sum->struck[kind] += out->struck[kind];
+	if (out->rounds_max > sum->rounds_max)
+		sum->rounds_max = out->rounds_max;
+}
+
+static void print_storm(const struct outcome *out)
+{
+	printf("faults: %llu partitions", (unsigned long long)out->partitions);
+	for (int kind = 0; kind < FAULT_KINDS; kind++)
+		printf(", %llu %s", (unsigned long long)out->struck[kind],
+			fault_name((enum fault_kind)kind));
+	printf("; %llu stops of sick nodes; after the faults %d rounds at most for a block\n",
+		(unsigned long long)out->halts, out->rounds_max);
+}
+
 static void print_outcome(const struct sim_options *o, const struct outcome *out)
 {
 	char hash[65];
@@ -107,7 +144,7 @@ static void print_outcome(const struct sim_options *o, const struct outcome *out
 
 static int broken(const struct plan *p, const struct sim_options *o, const struct outcome *out)
 {
-	printf("FAILED: seed %llu, %u nodes: %s\n", (unsigned long long)o->seed, o->nodes,
+	printf("FAILED: seed %llu, %u nodes: %s\n", (unsigned long long)o->seed, out->nodes,
 		out->fault);
 	print_replay(p, o);
 	return 1;
@@ -118,7 +155,29 @@ static int one_seed(const struct plan *p)
 	struct outcome out;
 	run(&out, &p->options);
 	print_outcome(&p->options, &out);
+	if (p->options.storm)
+		print_storm(&out);
 	return out.good ? 0 : broken(p, &p->options, &out);
+}
+
+static void print_sum(const struct plan *p, const struct outcome *sum)
+{
+	const struct sim_options *o = &p->options;
+	printf("ok: %llu seeds of ", (unsigned long long)(p->to - p->from + 1));
+	if (o->nodes > 0)
+		printf("%u nodes", o->nodes);
+	else
+		printf("1 to 7 nodes");
+	printf("%s%s%s%s: %lld blocks, %llu transactions, %llu jobs ended, %llu paid, %llu "
+	       "crashes, %llu convictions, nothing lost, forked or signed twice by the honest\n",
+		o->storm ? ", in a storm" : "", o->crashes ? ", crashing" : "",
+		o->loss ? ", losing messages" : "",
+		p->twice ? ", each twice with the same trace" : "", (long long)sum->height,
+		(unsigned long long)sum->txs, (unsigned long long)sum->ended,
+		(unsigned long long)sum->paid, (unsigned long long)sum->crashes,
+		(unsigned long long)sum->convictions);
+	if (o->storm)
+		print_storm(sum);
 }
 
 static int many_seeds(const struct plan *p)
@@ -137,24 +196,10 @@ static int many_seeds(const struct plan *p)
 				status |= broken(p, &o, &out);
 			}
 		}
-		sum.height += out.height;
-		sum.txs += out.txs;
-		sum.paid += out.paid;
-		sum.ended += out.ended;
-		sum.crashes += out.crashes;
-		sum.convictions += out.convictions;
+		add(&sum, &out);
 	}
 	if (status == 0)
-		printf("ok: %llu seeds of %u nodes%s%s%s: %lld blocks, %llu transactions, %llu "
-		       "jobs "
-		       "ended, %llu paid, %llu crashes, %llu convictions, nothing lost, forked or "
-		       "signed twice by the honest\n",
-			(unsigned long long)(p->to - p->from + 1), o.nodes,
-			o.crashes ? ", crashing" : "", o.loss ? ", losing messages" : "",
-			p->twice ? ", each twice with the same trace" : "", (long long)sum.height,
-			(unsigned long long)sum.txs, (unsigned long long)sum.ended,
-			(unsigned long long)sum.paid, (unsigned long long)sum.crashes,
-			(unsigned long long)sum.convictions);
+		print_sum(p, &sum);
 	return status;
 }
 
@@ -237,6 +282,11 @@ static int crash_everywhere(const struct plan *p)
 static void usage(void)
 {
 	printf("usage: sim [--nodes N] (--seed S [--trace] | --seeds FROM..TO [--twice])\n"
+	       "           [--storm]   one seed draws all: 1, 4, 5 or 7 validators, and which\n"
+	       "                       faults there are and how bad: loss, copies, overtaking,\n"
+	       "                       partitions, clogs, pauses, crashes, hanging workers, full\n"
+	       "                       and failing disks, wrong clocks, floods, rot, wiped nodes,\n"
+	       "                       twins. Then more than 2/3 are healed and must commit.\n"
 	       "           [--twins] [--crashes] [--loss PER-MILLE] [--fault-ms MS] [--blocks N]\n"
 	       "           [--liars KIND[,KIND]|any [--liar-count N]]\n"
 	       "           [--crash-at DEED [--power] [--torn]] [--crash-everywhere DEEDS]\n"
@@ -261,7 +311,7 @@ static bool take_flag(struct plan *p, const char *name)
 		const char *name;
 		bool *flag;
 	} flags[] = {{"--trace", &o->trace}, {"--crashes", &o->crashes}, {"--torn", &o->crash_torn},
-		{"--twice", &p->twice}, {"--twins", &o->twins}};
+		{"--twice", &p->twice}, {"--twins", &o->twins}, {"--storm", &o->storm}};
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		if (strcmp(name, flags[i].name) == 0) {
 			*flags[i].flag = true;
@@ -325,8 +375,7 @@ int main(int argc, char **argv)
 {
 	static const uint8_t blinding[32] = {1};
 	struct plan p = {.program = argv[0]};
-	p.options = (struct sim_options){
-		.seed = 1, .nodes = 1, .crash_at = UINT64_MAX, .fault_ms = 3000, .blocks = 5};
+	p.options = (struct sim_options){.seed = 1, .crash_at = UINT64_MAX, .blocks = 5};
 	p.from = p.to = 1;
 	for (int i = 1; i < argc; i++) {
 		if (take_flag(&p, argv[i]))
@@ -338,7 +387,11 @@ int main(int argc, char **argv)
 		usage();
 		return strcmp(argv[i], "--help") == 0 ? 0 : 2;
 	}
-	if (p.options.lies && p.options.liars == 0)
+	if (p.options.nodes == 0 && !p.options.storm)
+		p.options.nodes = 1;
+	if (p.options.fault_ms == 0)
+		p.options.fault_ms = p.options.storm ? 2000 : 3000;
+	if (p.options.lies && p.options.liars == 0 && p.options.nodes > 0)
 		p.options.liars = (p.options.nodes - 1) / 3;
 	if (p.options.lies)
 		p.options.cast = liars_cast;

@@ -6,7 +6,10 @@
 #include "tests/sim/actor.h"
 #include "tests/sim/world.h"
 
-enum { CONNECT_US_MAX = 50 * 1000 };
+enum {
+	CONNECT_US_MAX = 50 * 1000,
+	CLOG_US = 20 * 1000 /* between two looks whether the way is free */
+};
 
 void net_init(struct net *net, struct world *world)
 {
@@ -66,7 +69,8 @@ void net_link(struct net *net, uint32_t a, uint32_t b)
 		return;
 	if (node_of(net, a)->seat == node_of(net, b)->seat)
 		return; /* twins don't speak to each other */
-	if (net->cut_until_us[a][b] > w->now_us) {
+	if (net->cut_until_us[a][b] > w->now_us || net->walled[a][b] || net->walled[b][a] ||
+		world_paused(w, a) || world_paused(w, b)) {
 		plan_link(net, a, b);
 		return;
 	}
@@ -132,10 +136,29 @@ void net_ban(struct net *net, uint32_t a, uint32_t b)
 void net_heal(struct net *net)
 {
 	memset(net->cut_until_us, 0, sizeof net->cut_until_us);
+	memset(net->walled, 0, sizeof net->walled);
+	memset(net->clogged, 0, sizeof net->clogged);
+	memset(net->clog_until_us, 0, sizeof net->clog_until_us);
+	memset(net->slow_us, 0, sizeof net->slow_us);
 	for (uint32_t a = 0; a < net->world->node_count; a++) {
 		for (uint32_t b = 0; b < a; b++)
 			plan_link(net, a, b);
 	}
+}
+
+void net_wall(struct net *net, uint32_t to, uint32_t from, bool stands)
+{
+	net->walled[to][from] = stands;
+}
+
+void net_clog(struct net *net, uint32_t to, uint32_t from, bool holds)
+{
+	net->clogged[to][from] = holds;
+}
+
+void net_clog_for(struct net *net, uint32_t to, uint32_t from, uint64_t us)
+{
+	net->clog_until_us[to][from] = net->world->now_us + us;
 }
 
 /* ---- messages ---- */
@@ -175,17 +198,11 @@ void net_weather(struct net *net)
 	world_at(w, random_below(&w->dice, 700 * 1000), EVENT_WEATHER, NULL, 0);
 }
 
-static void send_one(struct net *net, uint32_t from, uint32_t to, struct bytes raw)
+/* Behind all others of its line, or, loose, on its own. */
+static void enqueue(
+	struct net *net, uint32_t from, uint32_t to, struct bytes raw, uint64_t held_us, bool loose)
 {
 	struct world *w = net->world;
-	if (from == to || !net->linked[to][from] || !net->told[from][to])
-		return;
-	uint64_t held_us = 0;
-	if (w->script && w->script->sent &&
-		w->script->sent(w, &held_us, from, to, raw) == FATE_DROP)
-		return;
-	if (!w->healing && random_chance(&w->dice, net->loss[kind_of(raw)][to]))
-		return;
 	struct lane *lane = &net->lanes[to][from];
 	if (lane->count == lane->cap) {
 		lane->cap = lane->cap ? lane->cap * 2 : 64;
@@ -197,12 +214,42 @@ static void send_one(struct net *net, uint32_t from, uint32_t to, struct bytes r
 	CHECK(m->data);
 	memcpy(m->data, raw.data, raw.len);
 	m->len = raw.len;
+	m->number = loose ? ++net->numbers : 0;
 	uint64_t due = w->now_us + held_us + 1 + random_below(&w->dice, net->delay_us_max);
-	if (due < lane->last_us)
+	uint64_t slow_us = net->slow_us[from] + net->slow_us[to];
+	if (slow_us > 0)
+		due += random_below(&w->dice, slow_us);
+	if (loose)
+		due += random_below(&w->dice, 4 * net->delay_us_max);
+	else if (due < lane->last_us)
 		due = lane->last_us;
-	lane->last_us = due;
+	if (!loose)
+		lane->last_us = due;
 	world_at(w, due - w->now_us, EVENT_MESSAGE, node_of(net, to),
-		from | net->epoch[to][from] << 8);
+		from | (net->epoch[to][from] & 0xffffff) << 8 | (uint64_t)m->number << 32);
+}
+
+static void send_one(struct net *net, uint32_t from, uint32_t to, struct bytes raw)
+{
+	struct world *w = net->world;
+	if (from == to || !net->linked[to][from] || !net->told[from][to])
+		return;
+	uint64_t held_us = 0;
+	if (w->script && w->script->sent &&
+		w->script->sent(w, &held_us, from, to, raw) == FATE_DROP)
+		return;
+	enum message_kind kind = kind_of(raw);
+	if (net->walled[to][from])
+		return;
+	bool fair = w->healing && !world_sick(w, from) && !world_sick(w, to);
+	if (!fair && random_chance(&w->dice, net->loss[kind][to]))
+		return;
+	const struct faults *f = &w->faults;
+	bool loose = !fair && f->reorders > 0 && kind != MESSAGE_STATUS &&
+		     random_chance(&w->dice, f->reorders);
+	enqueue(net, from, to, raw, held_us, loose);
+	if (!fair && f->duplicates > 0 && random_chance(&w->dice, f->duplicates))
+		enqueue(net, from, to, raw, held_us, kind != MESSAGE_STATUS);
 }
 
 void net_send(struct net *net, uint32_t from, uint32_t to, struct bytes raw)
@@ -216,18 +263,33 @@ void net_send(struct net *net, uint32_t from, uint32_t to, struct bytes raw)
 		send_one(net, from, each, raw);
 }
 
+/* The one of this number; 0: the first that keeps its place. */
+static struct message take(struct lane *lane, uint32_t number)
+{
+	size_t at = 0;
+	while (at < lane->count && lane->messages[at].number != number)
+		at++;
+	CHECK(at < lane->count);
+	struct message m = lane->messages[at];
+	lane->count--;
+	memmove(lane->messages + at, lane->messages + at + 1,
+		(lane->count - at) * sizeof *lane->messages);
+	return m;
+}
+
 void net_deliver(struct net *net, uint32_t to, uint64_t detail)
 {
 	struct world *w = net->world;
 	uint32_t from = detail & 0xff;
-	if (net->epoch[to][from] != detail >> 8)
-		return; /* the link it was sent on is gone, and it with it */
-	struct lane *lane = &net->lanes[to][from];
-	CHECK(lane->count > 0);
-	struct message m = lane->messages[0];
-	lane->count--;
-	memmove(lane->messages, lane->messages + 1, lane->count * sizeof *lane->messages);
 	struct sim_node *n = node_of(net, to);
+	if ((net->epoch[to][from] & 0xffffff) != (detail >> 8 & 0xffffff))
+		return; /* the link it was sent on is gone, and it with it */
+	bool held = net->clogged[to][from] || net->clog_until_us[to][from] > w->now_us;
+	if (held) {
+		world_at(w, CLOG_US, EVENT_MESSAGE, n, detail);
+		return;
+	}
+	struct message m = take(&net->lanes[to][from], (uint32_t)(detail >> 32));
 	struct bytes raw = bytes_view(m.data, m.len);
 	bool twice = !w->healing && w->options.loss > 0 && random_chance(&w->dice, 20);
 	world_note(w, n, "message", raw);

@@ -1,7 +1,9 @@
 /* net: the simulator's network: a link between every two nodes that are up, told to both as the
  * driver tells it. A link delivers in order, late, now and then twice; messages may be lost before
  * they enter it, some kinds more than others, and that changes like the weather; when it is cut,
- * what was under way is gone. Owned by the world. */
+ * what was under way is gone. A storm adds: copies that come later, messages that overtake others
+ * (never a status: what a node says of itself has an order), walls that swallow what is said in one
+ * direction, clogs that hold it back, nodes that are slow to reach. Owned by the world. */
 #ifndef TESTS_SIM_NET_H
 #define TESTS_SIM_NET_H
 
@@ -12,6 +14,7 @@ enum { SIM_NODES_MAX = 8 };
 struct message {
 	uint8_t *data;
 	size_t len;
+	uint32_t number; /* of one that goes its own way; 0: it keeps its place in the line */
 };
 
 /* What is lost may depend on what it is: a quorum that reaches one node only is rare otherwise. */
@@ -39,6 +42,12 @@ struct net {
 	uint64_t epoch[SIM_NODES_MAX][SIM_NODES_MAX];
 	uint64_t cut_until_us[SIM_NODES_MAX][SIM_NODES_MAX];
 	struct lane lanes[SIM_NODES_MAX][SIM_NODES_MAX]; /* [to][from] */
+	/* In a partition, [to][from]; a clogged direction holds what it has until it is free. */
+	bool walled[SIM_NODES_MAX][SIM_NODES_MAX];
+	bool clogged[SIM_NODES_MAX][SIM_NODES_MAX];
+	uint64_t clog_until_us[SIM_NODES_MAX][SIM_NODES_MAX]; /* of its own, besides */
+	uint64_t slow_us[SIM_NODES_MAX]; /* what every message from or to it takes more, at most */
+	uint32_t numbers;
 	uint64_t delay_us_max;
 	unsigned loss[MESSAGE_KINDS][SIM_NODES_MAX]; /* per mille, by receiver */
 };
@@ -55,6 +64,11 @@ void net_cut(struct net *net, uint32_t a, uint32_t b, uint64_t us);
 void net_heal(struct net *net);
 /* a has proof of b's misbehaviour: the link ends and is not taken back at once. */
 void net_ban(struct net *net, uint32_t a, uint32_t b);
+
+/* Nothing passes, and nobody notices. */
+void net_wall(struct net *net, uint32_t to, uint32_t from, bool stands);
+void net_clog(struct net *net, uint32_t to, uint32_t from, bool holds);
+void net_clog_for(struct net *net, uint32_t to, uint32_t from, uint64_t us);
 
 /* Events of it. */
 void net_weather(struct net *net);

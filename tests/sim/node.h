@@ -9,6 +9,7 @@
 #include "tests/sim/actor.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/people.h"
+#include "tests/sim/sick_store.h"
 
 struct world;
 
@@ -32,6 +33,9 @@ struct sim_submission {
 	bool from_peer;
 };
 
+/* Whose answers never come. */
+enum { NODE_HANGS_SIGNING = 1, NODE_HANGS_APPLYING = 2, NODE_HANGS_VERIFYING = 4 };
+
 struct sim_node {
 	struct world *world;
 	uint32_t index;
@@ -42,17 +46,20 @@ struct sim_node {
 	uint64_t life;     /* counts its starts; what was due in an earlier life is void */
 	struct validator_secret secret;
 	struct validator_key key;
-	int64_t skew_ms;      /* of its wall clock */
+	int64_t skew_ms; /* of its wall clock */
+	int64_t wall_rate_ppm,
+		rate_ppm;     /* how much too fast its clocks go; rate: the steady one's */
 	uint64_t steady_base; /* its steady clock starts anew with each life */
 
 	struct sim_disk disk;
-	struct store memory; /* the store itself */
-	struct store store;  /* as the node sees it: itself, or with a planted bug in it */
-	int64_t told;        /* highest height it has told as committed */
+	struct store memory;    /* the store itself */
+	struct store store;     /* as the node sees it */
+	struct sick_store sick; /* the difference */
+	int64_t told;           /* highest height it has told as committed */
 
 	struct app app;
 	struct app_vtable vtable; /* app's own, or with a planted bug in it */
-	struct store_vtable store_vtable;
+	uint32_t mempool_txs_max;
 	struct mempool *mempool;
 	struct replica *replica;
 	bool sync_wanted;
@@ -67,6 +74,13 @@ struct sim_node {
 	struct sim_submission submissions[SIM_SUBMISSIONS_MAX];
 	uint64_t tick_us; /* armed for; UINT64_MAX: not armed */
 
+	bool fence_known; /* when it started */
+	bool renews;      /* without a fence it starts with the operator's word that it may vote */
+	bool rotten;      /* its log or fence is */
+	bool excused;     /* it may stop: its disk is sick */
+	unsigned hung;    /* NODE_HANGS_ */
+	uint64_t paused_until_us;
+	int after;          /* enum after */
 	struct actor actor; /* all NULL: an honest replica */
 
 	uint64_t deeds;    /* done so far, over all lives */
@@ -82,6 +96,20 @@ void node_fini(struct sim_node *n);
 void node_start(struct sim_node *n);
 void node_crash(struct sim_node *n, enum crash_kind kind, bool torn);
 
+/* Does what its replica wants done, after a start. */
+void node_run(struct sim_node *n);
+/* It stops by itself and says why; it is started again like one that crashed. */
+void node_halt(struct sim_node *n, const char *why);
+
+/* Faults of it. */
+void node_sicken(struct sim_node *n, enum disk_health health, uint64_t us_max);
+void node_disk_well(struct sim_node *n);
+void node_hang(struct sim_node *n, uint64_t us_max);
+void node_wipe(struct sim_node *n);
+void node_rot(struct sim_node *n);
+/* No more faults of it. */
+void node_cure(struct sim_node *n);
+
 /* What happens to a node; each ends with the replica having nothing left to do now. */
 void node_peer(struct sim_node *n, uint32_t peer, bool up);
 void node_message(struct sim_node *n, uint32_t peer, struct bytes message);
@@ -94,5 +122,7 @@ void node_job_done(struct sim_node *n);
 void node_signed(struct sim_node *n);
 
 struct replica_now node_now(const struct sim_node *n);
+/* When its steady clock comes to this; the past when it has. */
+uint64_t node_when(const struct sim_node *n, uint64_t steady_ms);
 
 #endif

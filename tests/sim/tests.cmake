@@ -1,7 +1,8 @@
 # build/sim: production replicas in a world of one seed; see --help. A seed that fails prints the
 # command that replays it; it then belongs into a list below, for ever.
 program(sim
-	SOURCES sim/main.c sim/world.c sim/net.c sim/node.c sim/disk.c sim/checks.c sim/people.c sim/work.c
+	SOURCES sim/main.c sim/world.c sim/faults.c sim/phases.c sim/net.c sim/node.c sim/node_life.c
+		sim/disk.c sim/sick_store.c sim/checks.c sim/people.c sim/work.c
 		sim/scenario.c sim/scenarios.c
 		sim/liar.c sim/lying.c sim/flood.c sim/words.c
 	LINKS replica chain_settle chain genesis base)
@@ -40,6 +41,10 @@ sim_test(four_validators_one_crashing_at_every_deed
 sim_test(same_seed_same_trace_of_one --nodes 1 --crashes --twice --seeds 1..10)
 sim_test(same_seed_same_trace_of_four --nodes 4 --crashes --loss 50 --twice --seeds 1..5)
 
+# Everything at once, as each seed draws it.
+sim_test(storms --storm --seeds 1..200)
+sim_test(same_seed_same_storm --storm --twice --seeds 1..20)
+
 # Seeds that once failed.
 sim_test(lost_proof_of_lock_is_repaired --nodes 4 --crashes --loss 300 --seeds 2024..2024)
 
@@ -69,6 +74,7 @@ sim_test(sees_messages_that_leave_before_they_are_durable --crashes --seeds 1..2
 sim_test(sees_blocks_told_before_they_are_durable --crashes --seeds 1..20 --plant store)
 sim_test(sees_another_app_hash --nodes 4 --seeds 1..20 --plant hash)
 
+sim_test_full(a_thousand_storms --storm --seeds 10001..11000)
 sim_test_full(one_validator_crashing_often --nodes 1 --crashes --seeds 1000..1999)
 sim_test_full(four_validators_crashing_often --nodes 4 --crashes --seeds 1000..1999)
 sim_test_full(four_validators_losing_messages_often

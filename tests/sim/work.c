@@ -277,7 +277,7 @@ static bool next_sequence(struct act *a, uint64_t *sequence)
 	return true;
 }
 
-static void send(struct act *a, Pb__Action *action, uint64_t sequence)
+static void sign(struct act *a, struct buf *raw, Pb__Action *action, uint64_t sequence)
 {
 	struct random *dice = &a->work->dice;
 	const struct people *people = people_of(a);
@@ -287,19 +287,27 @@ static void send(struct act *a, Pb__Action *action, uint64_t sequence)
 	body.mode = random_chance(dice, 500) ? PB__MODE__EACH : PB__MODE__ATOMIC;
 	body.actions = &action;
 	body.n_actions = 1;
+	tx_sign(raw, &body, &people->secrets[a->who], &people->keys[a->who],
+		&people->genesis.chain_tag);
+	CHECK(buf_ok(raw));
+}
+
+static void send(struct act *a, Pb__Action *action, uint64_t sequence)
+{
+	struct random *dice = &a->work->dice;
 	struct buf raw;
 	buf_init(&raw, 0);
-	tx_sign(&raw, &body, &people->secrets[a->who], &people->keys[a->who],
-		&people->genesis.chain_tag);
-	CHECK(buf_ok(&raw));
+	sign(a, &raw, action, sequence);
 	if (random_chance(dice, 30)) /* somebody touched it on the way */
 		raw.data[random_below(dice, raw.len)] ^= 1;
 	for (uint32_t i = 0; i < a->world->node_count; i++) {
 		struct sim_node *n = &a->world->nodes[i];
 		/* Here and there, now and then twice; the others hear of it by gossip. */
-		if (n->replica && (n == a->node || random_chance(dice, 300)))
+		bool here = n->replica && !world_paused(a->world, i);
+		if (here && (n == a->node || random_chance(dice, 300)))
 			node_submit(n, buf_view(&raw));
-		if (n->replica && random_chance(dice, 50))
+		here = here && n->replica;
+		if (here && random_chance(dice, 50))
 			node_submit(n, buf_view(&raw));
 	}
 	a->work->sent++;
@@ -329,4 +337,37 @@ void work_act(struct work *k, struct world *w)
 	CHECK(action);
 	send(&a, action, sequence);
 	arena_fini(&a.arena);
+}
+
+/* One of many at once: noise, or a transfer that may come in its turn, or much too early. */
+static void flood_one(struct act *a, struct buf *raw)
+{
+	struct random *dice = &a->work->dice;
+	uint64_t next = 0, balance;
+	if (random_chance(dice, 300)) {
+		for (uint64_t left = 1 + random_below(dice, 25); left > 0; left--)
+			buf_append_u64be(raw, random_next(dice));
+		return;
+	}
+	a->who = (enum who)random_below(dice, DAVE + 1);
+	(void)a->node->app.vtable->account(
+		a->node->app.self, &people_of(a)->addresses[a->who], &next, &balance);
+	sign(a, raw, transfer(a), next + random_below(dice, 80));
+}
+
+void work_flood(struct work *k, struct world *w, struct sim_node *n, uint64_t count)
+{
+	struct act a = {.work = k, .world = w, .node = n};
+	struct buf raw;
+	buf_init(&raw, 0);
+	arena_init(&a.arena, WORK_ARENA_BYTES_MAX);
+	for (; count > 0 && n->replica && !world_paused(w, n->index); count--) {
+		buf_clear(&raw);
+		flood_one(&a, &raw);
+		node_submit(n, buf_view(&raw));
+		if (random_chance(&k->dice, 200) && n->replica)
+			node_submit(n, buf_view(&raw));
+	}
+	arena_fini(&a.arena);
+	buf_fini(&raw);
 }

@@ -8,6 +8,7 @@
 #include "tests/sim/random.h"
 
 struct world;
+struct sim_node;
 
 enum { WORK_IN_FLIGHT_MAX = 3 };
 
@@ -27,5 +28,7 @@ struct work {
 void work_init(struct work *k, uint64_t seed);
 /* One act of somebody, handed to every node that is up. */
 void work_act(struct work *k, struct world *w);
+/* Very many at once, at one node. */
+void work_flood(struct work *k, struct world *w, struct sim_node *n, uint64_t count);
 
 #endif

@@ -6,6 +6,7 @@
 #define TESTS_SIM_WORLD_H
 
 #include "tests/sim/checks.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/net.h"
 #include "tests/sim/node.h"
 #include "tests/sim/work.h"
@@ -15,11 +16,12 @@ struct script;
 
 struct sim_options {
 	uint64_t seed;
-	uint32_t nodes;
-	bool twins;    /* the last validator runs twice, with one key and two fences */
-	bool trace;    /* one line a transition on stdout */
-	bool crashes;  /* one node at a time, now and then all */
-	unsigned loss; /* messages lost, per mille, while there are faults */
+	uint32_t nodes; /* 0: as the storm draws */
+	bool storm;     /* everything goes wrong, as the seed draws */
+	bool twins;     /* the last validator runs twice, with one key and two fences */
+	bool trace;     /* one line a transition on stdout */
+	bool crashes;   /* one node at a time, now and then all */
+	unsigned loss;  /* messages lost, per mille, while there are faults */
 	enum plant plant;
 	/* One crash at this deed of node 0 and no other; UINT64_MAX: as crashes says. */
 	uint64_t crash_at;
@@ -41,14 +43,18 @@ enum event_kind {
 	EVENT_JOB_RUN,
 	EVENT_JOB_DONE,
 	EVENT_SIGNED,
-	EVENT_MESSAGE, /* node: receiver */
-	EVENT_LINK,    /* detail: the other end */
-	EVENT_WEATHER,
-	EVENT_BAN,      /* node wants nothing of detail for a while */
+	EVENT_MESSAGE,  /* node: receiver */
 	EVENT_UNLINKED, /* as the end called node notices it */
+	EVENT_LINK,     /* detail: the other end */
+	EVENT_WEATHER,
+	EVENT_BAN, /* node wants nothing of detail for a while */
 	EVENT_START,
 	EVENT_WORK,
 	EVENT_CHAOS, /* plan the next crash */
+	EVENT_STRIKE,
+	EVENT_PARTITION,
+	EVENT_KILL, /* of a node that hangs */
+	EVENT_DISK_WELL,
 	EVENT_ACTOR,
 	EVENT_SCRIPT,
 	EVENT_HEAL
@@ -76,17 +82,25 @@ struct world {
 	uint32_t node_count; /* validators, and the twin */
 	struct sim_node nodes[SIM_NODES_MAX];
 	struct net net;
+	struct faults faults;
 	uint64_t apply_us_max;
 	uint64_t sign_us_max; /* 0: signatures are answered in the same turn */
+	uint64_t verify_us_max;
 	bool healing;
+	uint64_t healed_us;
+	int64_t heal_height;         /* to be decided next when the faults ended */
+	int32_t heal_round;          /* that somebody had come to */
+	int64_t rounds_seen;         /* the height whose rounds were last counted */
+	int32_t rounds_max;          /* most rounds that a height took after it */
 	int64_t target;              /* height to reach */
 	const struct script *script; /* NULL: none */
 	void *script_state;
 	struct log log;
 	struct sha256 trace;
 	uint64_t happened; /* events */
-	uint64_t crashes;
-	char fault[256]; /* a breach, or no liveness */
+	uint64_t crashes, halts;
+	struct sim_node *acting; /* whose turn it is */
+	char fault[256];         /* a breach, or no liveness */
 };
 
 void world_init(struct world *w, const struct sim_options *options);
@@ -106,6 +120,11 @@ void world_note(struct world *w, const struct sim_node *n, const char *what, str
 void world_heal(struct world *w);
 /* The node is down; it will be started again. */
 void world_crashed(struct world *w, const struct sim_node *n);
+/* It is down and is to be started. */
+void world_start_later(struct world *w, const struct sim_node *n);
+bool world_paused(const struct world *w, uint32_t node);
+/* It stays sick after the faults. */
+bool world_sick(const struct world *w, uint32_t node);
 /* The node that is up and has the highest chain; NULL: none is up. */
 struct sim_node *world_best(struct world *w);
 

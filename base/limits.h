@@ -52,6 +52,8 @@ enum {
 	BLOCK_PART_BYTES = 65536,
 	BLOCK_PARTS_MAX = 1024, /* 64 MiB: above any max_bytes a genesis may set */
 	EVIDENCE_PER_BLOCK_MAX = 64,
+	EVIDENCE_PENDING_MAX = 32,  /* proofs that wait for a block, */
+	EVIDENCE_VALIDATOR_MAX = 2, /* and of one validator */
 	VALIDATORS_MAX = 100,
 	ROUND_MAX = 10 * 1000, /* half a year of failed rounds, at the default timeouts */
 	OLD_ROUNDS_MAX = 8,    /* brought back into view by peers' votes, each round of ours */

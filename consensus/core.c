@@ -332,11 +332,22 @@ static void on_proposal(struct consensus *c, const struct proposal *p, struct ti
 		known->time = p->time;
 }
 
+static void add_vote(struct tally *tally, const struct vote *vote, const struct consensus *c,
+	struct consensus_effects *out)
+{
+	struct vote earlier;
+	if (tally_add(tally, vote, &earlier) != TALLY_CONFLICT)
+		return;
+	struct consensus_effect *e = effect(out, c, EFFECT_EVIDENCE);
+	e->vote = earlier;
+	e->other = *vote;
+}
+
 static void on_vote(struct consensus *c, const struct vote *vote, struct consensus_effects *out)
 {
 	if (vote->height == c->height - 1 && c->has_last_commit) {
 		/* A late precommit still belongs into the next block's last commit. */
-		tally_add(&c->last_precommits, vote, NULL);
+		add_vote(&c->last_precommits, vote, c, out);
 		return;
 	}
 	if (vote->height != c->height || vote->index >= c->validators.count || vote->round < 0)
@@ -347,13 +358,8 @@ static void on_vote(struct consensus *c, const struct vote *vote, struct consens
 	struct round_state *r = round_ensure(c, vote->round);
 	if (!r)
 		return;
-	struct vote earlier;
 	struct tally *tally = vote->type == VOTE_PREVOTE ? &r->prevotes : &r->precommits;
-	if (tally_add(tally, vote, &earlier) == TALLY_CONFLICT) {
-		struct consensus_effect *e = effect(out, c, EFFECT_EVIDENCE);
-		e->vote = earlier;
-		e->other = *vote;
-	}
+	add_vote(tally, vote, c, out);
 	struct block_id block;
 	if (tally_decides(tally, &block)) {
 		if (vote->type == VOTE_PRECOMMIT && c->decided_round < 0) {

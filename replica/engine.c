@@ -282,13 +282,17 @@ static void commit(struct replica *r, const struct consensus_effect *e, struct r
 	replica_apply(r, job, out);
 }
 
-static void note_evidence(struct replica *r, const struct consensus_effect *e)
+static void note_evidence(
+	struct replica *r, const struct consensus_effect *e, struct replica_effects *out)
 {
 	struct validator_address me = validator_address_of(&r->config.me);
 	if (memcmp(&e->vote.address, &me, sizeof me) == 0)
 		voice_contradicted(r, e->vote.height, e->vote.round);
-	if (e->vote.height == r->core.height)
+	if (e->vote.height == r->head.height + 1)
 		evidence_note(&r->evidence, &e->vote, &e->other);
+	else if (evidence_note_late(&r->evidence, &e->vote, &e->other, &r->head) &&
+		 r->config.has_peers)
+		say_evidence(r, &r->evidence.items[r->evidence.item_count - 1].packed, out);
 	char address[41];
 	hex_upper(address, e->vote.address.b, sizeof e->vote.address.b);
 	log_event(r->config.log, LOG_UNUSUAL, "double_sign validator=%s height=%lld round=%d",
@@ -329,7 +333,7 @@ void engine_effects(struct replica *r, const struct consensus_effects *effects,
 		case EFFECT_TIMER: set_timer(r, e, now); break;
 		case EFFECT_EXECUTE: execute(r, e, out); break;
 		case EFFECT_COMMIT: commit(r, e, out); break;
-		case EFFECT_EVIDENCE: note_evidence(r, e); break;
+		case EFFECT_EVIDENCE: note_evidence(r, e, out); break;
 		case EFFECT_DISAGREE:
 			replica_stop(r, "more than 2/3 decided a block that is invalid here",
 				STATUS_CORRUPT);
@@ -418,7 +422,8 @@ static void built(struct replica *r, struct apply_job *job, struct replica_now n
 	if (r->core.has_last_commit)
 		plan.last_commit =
 			engine_commit(&r->core.last_precommits, &r->head.block_id, &arena);
-	plan.evidence = evidence_for_block(&r->evidence, &arena, EVIDENCE_BLOCK_BYTES_MAX);
+	plan.evidence =
+		evidence_for_block(&r->evidence, &arena, &r->head, EVIDENCE_BLOCK_BYTES_MAX);
 	struct buf raw;
 	buf_init(&raw, 0);
 	struct candidate *c = NULL;

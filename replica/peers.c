@@ -254,8 +254,8 @@ static void submit(
 	e->bytes.len = r->scratch.len - e->bytes_at;
 }
 
-/* A proof of a height we haven't reached may be good: only its form is held against the messenger.
- */
+/* A proof of a height we haven't reached may be good, and whose powers or time aren't those of our
+ * block may stand on another: only its form and forged votes are held against the messenger. */
 static const char *on_evidence(struct replica *r, const Pb__DuplicateVoteEvidence *evidence)
 {
 	struct vote vote;
@@ -263,11 +263,13 @@ static const char *on_evidence(struct replica *r, const Pb__DuplicateVoteEvidenc
 	if (!evidence->vote_a || !evidence->vote_b || !evidence->timestamp ||
 		!vote_from_pb(&vote, evidence->vote_a) || !vote_from_pb(&vote, evidence->vote_b))
 		return "evidence form";
+	if (!evidence_wanted(&r->evidence, evidence))
+		return NULL;
 	enum status status = evidence_check(
 		&fault, evidence, r->config.store, &r->head, r->config.start.chain_id);
 	if (status == STATUS_OK && !fault)
 		evidence_keep(&r->evidence, evidence);
-	return NULL;
+	return status == STATUS_OK && fault == evidence_forged ? fault : NULL;
 }
 
 static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMessage *m,

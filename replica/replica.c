@@ -443,8 +443,16 @@ static enum status replay_record(
 		}
 		return replica_keep_candidate(r, c, NULL) ? STATUS_OK : STATUS_CORRUPT;
 	}
-	struct consensus_effects dropped;
-	return consensus_step(&r->core, &record->input, &dropped);
+	struct consensus_effects effects;
+	enum status status = consensus_step(&r->core, &record->input, &effects);
+	/* All that it asked for was done, or is asked for again; but who lied is only remembered
+	 * by us. */
+	for (size_t i = 0; status == STATUS_OK && i < effects.count; i++) {
+		const struct consensus_effect *e = &effects.items[i];
+		if (e->kind == EFFECT_EVIDENCE && e->vote.height == r->core.height)
+			evidence_note(&r->evidence, &e->vote, &e->other);
+	}
+	return status;
 }
 
 /* needed: bytes that a signature of this height stands on. Whatever is wrong after them was never

@@ -205,6 +205,8 @@ void peers_message(struct replica *r, uint32_t peer, struct bytes message, struc
 	struct replica_effects *out);
 /* What was said of this height before it began. */
 void peers_run_early(struct replica *r, struct replica_now now, struct replica_effects *out);
+/* This process's, whether it may vote or not. */
+bool peers_is_our_key(const struct replica *r, const struct validator *v);
 /* The height is over. */
 void peers_forget(struct replica *r);
 

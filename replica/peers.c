@@ -10,7 +10,7 @@
 
 enum { MESSAGE_ARENA_BYTES_MAX = 1024 * 1024, EARLY_HEAD_BYTES = 8 };
 
-static bool is_our_key(const struct replica *r, const struct validator *v)
+bool peers_is_our_key(const struct replica *r, const struct validator *v)
 {
 	return memcmp(v->key.b, r->config.me.b, sizeof v->key.b) == 0;
 }
@@ -27,7 +27,7 @@ static const char *on_proposal(struct replica *r, const Pb__Proposal *pb, struct
 	uint32_t proposer = consensus_proposer(&r->core, p->round);
 	if (!proposal_verify(p, r->config.start.chain_id, &r->core.validators.v[proposer].key))
 		return "proposal signature";
-	if (is_our_key(r, &r->core.validators.v[proposer]))
+	if (peers_is_our_key(r, &r->core.validators.v[proposer]))
 		voice_heard(r, p->height, p->round, FENCE_PROPOSAL);
 	engine_input(r, &in);
 	return NULL;
@@ -62,7 +62,7 @@ static const char *on_vote(struct replica *r, const Pb__Vote *pb, struct replica
 		return "vote index";
 	if (memcmp(v->address.b, set->v[v->index].address.b, sizeof v->address.b) != 0)
 		return "vote address";
-	bool wanted = is_wanted(r, v), ours = is_our_key(r, &set->v[v->index]);
+	bool wanted = is_wanted(r, v), ours = peers_is_our_key(r, &set->v[v->index]);
 	if (!wanted && !ours)
 		return NULL;
 	if (!vote_verify(v, r->config.start.chain_id, &set->v[v->index].key))

@@ -387,7 +387,8 @@ static void feed_votes(struct replica *r, const struct sync_slot *s, struct aren
 		for (size_t i = 0; i < count && !r->stopped; i++) {
 			struct consensus_input in = {.kind = IN_VOTE, .now = now.wall};
 			in.u.vote = votes[i];
-			if (turn == 0 && r->core.my_index == votes[i].index)
+			const struct validator *by = &r->core.validators.v[votes[i].index];
+			if (turn == 0 && peers_is_our_key(r, by))
 				voice_heard(r, votes[i].height, votes[i].round, FENCE_PRECOMMIT);
 			engine_input(r, &in);
 			engine_run(r, now, out);

@@ -30,6 +30,7 @@ struct driver {
 	uint64_t job_counter;
 	struct model_result results[DRIVER_TXS_MAX];
 	/* over all worlds */
+	struct buf *recorded; /* blocks for tests/replay; NULL: nobody wants them */
 	uint64_t ops;
 	uint64_t blocks;
 	uint64_t code_counts[CODES];

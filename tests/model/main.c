@@ -1,10 +1,12 @@
-/* model_test --ops N --seed S: N random actions to the machine and to the model, all compared. */
+/* model_test --ops N --seed S [--blocks FILE]: N random actions to the machine and to the model,
+ * all compared. FILE gets the blocks, for tests/replay. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/model/driver.h"
+#include "tests/replay/blocks_file.h"
 
 static struct driver driver;
 
@@ -89,6 +91,8 @@ static void world_open(struct driver *d, uint64_t seed)
 	kit_reopen(&d->kit);
 	model_genesis(d);
 	model_seats(d, powers, seat_count);
+	if (d->recorded)
+		blocks_file_put_world(d->recorded, &d->kit.config, &d->kit.genesis);
 	arena_init(&d->arena, 64 * 1024 * 1024);
 }
 
@@ -238,6 +242,8 @@ static void play_block(struct driver *d)
 		block.tx_count);
 	compare_results(d, &result, block.tx_count);
 	compare_updates(d, &result);
+	if (d->recorded)
+		blocks_file_put_block(d->recorded, &block, &result.app_hash);
 	remember(d, txs, block.tx_count);
 	kit_commit(&d->kit, &block);
 	compare_state(d);
@@ -272,18 +278,40 @@ static bool never(size_t code)
 	       code == SETTLE_NOT_CLIENT;
 }
 
+static bool write_blocks(const struct buf *blocks, const char *path)
+{
+	FILE *file = fopen(path, "wb");
+	bool ok =
+		file && buf_ok(blocks) && fwrite(blocks->data, 1, blocks->len, file) == blocks->len;
+	ok = file && fclose(file) == 0 && ok;
+	if (!ok)
+		fprintf(stderr, "%s can't be written\n", path);
+	return ok;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t ops = 50000, seed = 1;
+	const char *path = NULL;
+	struct buf blocks;
 	bool all = true;
+
+	buf_init(&blocks, 0);
 
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--ops") == 0)
 			ops = strtoull(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--seed") == 0)
 			seed = strtoull(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--blocks") == 0)
+			path = argv[i + 1];
 	}
+	if (path)
+		driver.recorded = &blocks;
 	play(&driver, ops, seed);
+	if (path && !write_blocks(&blocks, path))
+		return 1;
+	buf_fini(&blocks);
 	printf("%" PRIu64 " actions in %" PRIu64 " blocks agree\nended:", driver.ops,
 		driver.blocks);
 	for (size_t i = 4; i < 9; i++)

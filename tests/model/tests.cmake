@@ -1,6 +1,6 @@
 # The settlement rules a second time, compared over random histories. The full run: model_test --ops 1000000.
 add_executable(model_test model/main.c model/driver_make.c model/driver_compare.c model/model.c
-	model/model_rules.c model/model_authority.c model/driver_authority.c)
+	model/model_rules.c model/model_authority.c model/driver_authority.c replay/blocks_file.c)
 target_compile_options(model_test PRIVATE ${AITBC_WARNINGS})
 target_link_libraries(model_test PRIVATE settle_kit chain_settle chain base lib::cmocka)
 set_target_properties(model_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

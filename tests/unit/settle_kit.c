@@ -156,8 +156,6 @@ void kit_open_seats(
 {
 	struct app_genesis genesis = {
 		.initial_height = 1, .heartbeat_ms = 5000, .block_bytes_max = 4194304};
-	struct app_validator_update validators[KIT_SEATS];
-	struct buf packed = {0};
 	struct hash32 app_hash;
 
 	people();
@@ -175,20 +173,20 @@ void kit_open_seats(
 	kit->time = timestamp_of_ms(KIT_START_MS);
 	assert_int_equal(store_mem_open(&kit->store), STATUS_OK);
 	assert_int_equal(settle_open(&kit->app, &kit->store, &kit->config), STATUS_OK);
-	genesis_of(kit, &packed, count);
+	genesis_of(kit, &kit->app_state, count);
 	for (size_t i = 0; i < count; i++)
-		validators[i] = (struct app_validator_update){kit_validator(i), powers[i]};
-	genesis.validators = validators;
+		kit->seats[i] = (struct app_validator_update){kit_validator(i), powers[i]};
+	genesis.validators = kit->seats;
 	genesis.validator_count = count;
-	genesis.app_state = buf_view(&packed);
+	genesis.app_state = buf_view(&kit->app_state);
 	genesis.chain_tag = kit->config.chain_tag;
 	genesis.time = kit->time;
+	kit->genesis = genesis;
 	assert_int_equal(
 		kit->app.vtable->init_chain(kit->app.self, &genesis, &kit->batch, &app_hash),
 		STATUS_OK);
 	assert_int_equal(store_write(&kit->store, &kit->batch, true), STATUS_OK);
 	kit->app.vtable->committed(kit->app.self);
-	buf_fini(&packed);
 }
 
 void kit_close(struct kit *kit)
@@ -196,6 +194,7 @@ void kit_close(struct kit *kit)
 	kit->app.vtable->close(kit->app.self);
 	store_close(&kit->store);
 	store_batch_fini(&kit->batch);
+	buf_fini(&kit->app_state);
 	for (size_t i = 0; i < KIT_BLOCK_TXS_MAX; i++)
 		buf_fini(&kit->raws[i]);
 	arena_fini(&kit->arena);

@@ -32,6 +32,9 @@ struct kit {
 	struct store store;
 	struct app app;
 	struct settle_config config;
+	struct app_genesis genesis; /* as it was opened with */
+	struct app_validator_update seats[KIT_SEATS];
+	struct buf app_state;
 	Pb__SettleParams params;
 	struct arena arena;
 	struct store_batch batch;

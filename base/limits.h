@@ -77,15 +77,16 @@ enum {
 	EARLY_BYTES_MAX =
 		6 * 1024 * 1024,          /* of one peer: what it says of the next height already */
 	P2P_FRAME_BYTES_MAX = 128 * 1024, /* a part of a block with its proof, and as much again */
-	P2P_QUEUE_BYTES_MAX = 16 * 1024 * 1024, /* waiting for one peer to read */
-	P2P_READ_BYTES = 64 * 1024,             /* of one link, each turn of the loop */
-	P2P_ACCEPTS_MAX = 16,                   /* connections, each turn of the loop */
-	P2P_STRANGERS_MAX = 32,                 /* connections that have not proven who they are */
-	P2P_HANDSHAKE_MS = 5000,                /* and how long they may take for it */
-	P2P_ADDRESSES_MAX = 256,                /* whose connections are counted */
-	P2P_ADDRESS_BURST = 128,                /* connections of one address at once */
-	P2P_ADDRESS_PER_S = 32,                 /* and after that */
-	P2P_REDIAL_MS = 100,                    /* first pause; doubles */
+	P2P_QUEUE_BYTES_MAX = 16 * 1024 * 1024,  /* waiting for one peer to read */
+	P2P_QUEUES_BYTES_MAX = 64 * 1024 * 1024, /* waiting for all peers together */
+	P2P_READ_BYTES = 64 * 1024,              /* of one link, each turn of the loop */
+	P2P_ACCEPTS_MAX = 16,                    /* connections, each turn of the loop */
+	P2P_STRANGERS_MAX = 32,                  /* connections that have not proven who they are */
+	P2P_HANDSHAKE_MS = 5000,                 /* and how long they may take for it */
+	P2P_ADDRESSES_MAX = 256,                 /* whose connections are counted */
+	P2P_ADDRESS_BURST = 128,                 /* connections of one address at once */
+	P2P_ADDRESS_PER_S = 32,                  /* and after that */
+	P2P_REDIAL_MS = 100,                     /* first pause; doubles */
 	P2P_REDIAL_MS_MAX = 5000,
 	P2P_UNREAD_MS_MAX = 30 * 1000, /* bytes unacknowledged: the peer's machine is gone */
 	P2P_BAN_MS = 10 * 1000,        /* a first ban; doubles */

@@ -11,7 +11,12 @@
 #include "node/files.h"
 #include "node/net_inside.h"
 
-enum { ACCEPT_PAUSE_MS = 100, REFUSED_TOLD_MS = 10 * 1000, LISTEN_BACKLOG = 128 };
+enum {
+	ACCEPT_PAUSE_MS = 100,
+	REFUSED_TOLD_MS = 10 * 1000,
+	LISTEN_BACKLOG = 128,
+	BAN_DOUBLINGS_MAX = 20
+};
 
 static struct timeval timeval_of(uint64_t ms)
 {
@@ -303,6 +308,17 @@ static enum status add_peer(struct net *n, const struct net_peer *peer, char fau
 	return STATUS_OK;
 }
 
+/* A ban that ended before this machine began to count its time is as good as one that ended then.
+ */
+static void remember_ban(struct slot *s, const struct net_ban *ban)
+{
+	int64_t until_ms = (int64_t)clock_steady_ms() + ban->left_ms;
+	if (ban->count == 0 || ban->left_ms > P2P_BAN_MS_MAX)
+		return;
+	s->banned_until_ms = until_ms > 0 ? (uint64_t)until_ms : 0;
+	s->bans = ban->count < BAN_DOUBLINGS_MAX ? ban->count : BAN_DOUBLINGS_MAX;
+}
+
 static enum status bind_port(struct net *n, const struct net_config *config, char fault[256])
 {
 	struct sockaddr_storage address;
@@ -355,12 +371,17 @@ enum status net_start(struct net **out, const struct net_config *config, char fa
 	n->config = *config;
 	n->config.peers = NULL;
 	n->config.listen_address = NULL;
+	n->config.bans = NULL;
+	if (config->queues_bytes_max == 0)
+		n->config.queues_bytes_max = P2P_QUEUES_BYTES_MAX;
 	if (config->handshake_ms == 0)
 		n->config.handshake_ms = P2P_HANDSHAKE_MS;
 	n->listen_fd = -1;
 	enum status status = STATUS_OK;
 	for (uint32_t i = 0; i < config->peer_count && status == STATUS_OK; i++)
 		status = add_peer(n, &config->peers[i], fault);
+	for (uint32_t i = 0; config->bans && i < n->slot_count; i++)
+		remember_ban(&n->slots[i], &config->bans[i]);
 	if (status == STATUS_OK)
 		status = listen_for(n, config, fault);
 	if (status != STATUS_OK) {
@@ -370,8 +391,11 @@ enum status net_start(struct net **out, const struct net_config *config, char fa
 	/* From the loop, so that no callback comes before the caller has what it called for. */
 	static const struct timeval at_once = {0, 0};
 	for (uint32_t i = 0; i < n->slot_count; i++) {
-		if (n->slots[i].dials)
-			evtimer_add(n->slots[i].redial, &at_once);
+		struct slot *s = &n->slots[i];
+		if (s->dials && s->banned_until_ms > clock_steady_ms())
+			redial_later(s);
+		else if (s->dials)
+			evtimer_add(s->redial, &at_once);
 	}
 	*out = n;
 	return STATUS_OK;
@@ -412,15 +436,35 @@ bool net_send(struct net *n, uint32_t peer, struct bytes frame)
 	return c && conn_send(c, frame);
 }
 
+void net_make_room(struct net *n, const struct conn *asking, size_t bytes)
+{
+	size_t most = n->config.queues_bytes_max, sum = 0;
+	/* While each stays within its share, so do all. */
+	if (evbuffer_get_length(asking->out) + bytes <= most / PEERS_MAX)
+		return;
+	struct conn *fullest = NULL;
+	for (uint32_t i = 0; i < n->slot_count; i++) {
+		struct conn *c = n->slots[i].conn;
+		if (!c || c->ending)
+			continue;
+		sum += evbuffer_get_length(c->out);
+		if (!fullest || evbuffer_get_length(c->out) > evbuffer_get_length(fullest->out))
+			fullest = c;
+	}
+	if (!fullest || sum + bytes <= most)
+		return;
+	conn_doom(fullest, true, "it reads slowest of all, for whom %zu bytes wait", sum);
+	conn_forget(fullest);
+}
+
 /* How long the next ban is: as told the first time, twice as long each time after. */
 static uint64_t ban_length_ms(struct slot *s, uint64_t ban_ms, uint64_t now_ms)
 {
-	enum { DOUBLINGS_MAX = 20 };
 	if (now_ms > s->banned_until_ms && now_ms - s->banned_until_ms > P2P_BAN_FORGIVEN_MS)
 		s->bans = 0;
 	uint64_t first_ms = ban_ms < P2P_BAN_MS_MAX ? ban_ms : P2P_BAN_MS_MAX;
 	uint64_t length_ms = first_ms << s->bans;
-	if (s->bans < DOUBLINGS_MAX)
+	if (s->bans < BAN_DOUBLINGS_MAX)
 		s->bans++;
 	return length_ms < P2P_BAN_MS_MAX ? length_ms : P2P_BAN_MS_MAX;
 }
@@ -442,6 +486,15 @@ void net_drop(struct net *n, uint32_t peer, uint64_t ban_ms, const char *why)
 		conn_doom(s->conn, ban_ms > 0, "%s", why);
 	else if (!s->dialing && s->dials)
 		redial_later(s);
+}
+
+struct net_ban net_ban_of(const struct net *n, uint32_t peer)
+{
+	CHECK(peer < n->slot_count);
+	const struct slot *s = &n->slots[peer];
+	int64_t left_ms = (int64_t)s->banned_until_ms - (int64_t)clock_steady_ms();
+	bool forgiven = s->bans == 0 || left_ms < -P2P_BAN_FORGIVEN_MS;
+	return (struct net_ban){forgiven ? 0 : left_ms, forgiven ? 0 : s->bans};
 }
 
 uint32_t net_up_count(const struct net *n)

@@ -27,6 +27,11 @@ struct net_peer {
 	uint16_t port;
 };
 
+struct net_ban {
+	int64_t left_ms; /* how long it lasts; below 0: it ended so long ago */
+	uint32_t count;  /* bans that the next one is lengthened by; 0: never banned, or forgiven */
+};
+
 struct net_config {
 	struct event_base *loop;
 	const char *listen_address; /* numeric */
@@ -35,7 +40,9 @@ struct net_config {
 	struct hash32 chain_tag;
 	const struct net_peer *peers; /* copied; a peer's number is its place here */
 	uint32_t peer_count;          /* at most PEERS_MAX */
+	const struct net_ban *bans;   /* as net_ban_of told before a restart, by peer; NULL: none */
 	uint32_t handshake_ms;        /* 0: P2P_HANDSHAKE_MS */
+	size_t queues_bytes_max;      /* 0: P2P_QUEUES_BYTES_MAX */
 	struct log *log;
 	void (*up)(void *ctx, uint32_t peer);
 	void (*down)(void *ctx, uint32_t peer);
@@ -54,12 +61,15 @@ void net_stop(struct net *n);
 uint16_t net_port(const struct net *n);
 
 /* Seals a frame (1..P2P_FRAME_BYTES_MAX) now and queues it. False: the peer is not up, or this
- * frame was one too many for a peer that doesn't read, and its link ends. */
+ * frame was one too many for a peer that doesn't read, and its link ends. When too much waits for
+ * all peers together, the link with the longest queue ends. */
 bool net_send(struct net *n, uint32_t peer, struct bytes frame);
 
 /* Ends the peer's link, if there is one. ban_ms > 0: it may not come back before that; each
  * further ban is twice as long. why goes to the log. */
 void net_drop(struct net *n, uint32_t peer, uint64_t ban_ms, const char *why);
+
+struct net_ban net_ban_of(const struct net *n, uint32_t peer);
 
 uint32_t net_up_count(const struct net *n);
 

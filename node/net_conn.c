@@ -119,7 +119,14 @@ bool conn_send(struct conn *c, struct bytes frame)
 		conn_doom(c, true, "it doesn't read: %zu bytes wait for it", waiting);
 		return false;
 	}
-	return seal(c, frame);
+	net_make_room(c->net, c, frame.len);
+	return !c->ending && seal(c, frame);
+}
+
+void conn_forget(struct conn *c)
+{
+	CHECK(c->ending);
+	evbuffer_drain(c->out, evbuffer_get_length(c->out));
 }
 
 static void begin_proof(struct conn *c)

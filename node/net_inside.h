@@ -82,11 +82,15 @@ void conn_free(struct conn *c);
 void conn_doom(struct conn *c, bool unusual, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool conn_send(struct conn *c, struct bytes frame);
+/* Forgets what waits to be written: of a connection that is doomed. */
+void conn_forget(struct conn *c);
 /* Options every socket of a link has. */
 void conn_options(int fd);
 
 /* ---- net.c ---- */
 
+/* Makes room for so many bytes more in the queues of all links. */
+void net_make_room(struct net *n, const struct conn *asking, size_t bytes);
 /* The link has proven itself. False: its peer may not come in now. */
 bool net_conn_up(struct net *n, struct conn *c);
 /* What is left of a connection that ended: peer and state as they were, why. */

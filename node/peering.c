@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/bans.h"
+#include "node/clock.h"
 #include "node/homes.h"
 #include "node/parts.h"
 #include "node/peers_file.h"
@@ -41,14 +43,22 @@ void peering_send(void *ctx, uint32_t peer, struct bytes message)
 
 void peering_drop(void *ctx, uint32_t peer)
 {
-	const struct daemon_parts *p = ctx;
-	if (p->net && peer < net_peer_count(p->net))
-		net_drop(p->net, peer, P2P_BAN_MS, "its messages prove misbehaviour");
+	struct daemon_parts *p = ctx;
+	char fault[NODE_FAULT_BYTES] = "";
+	if (!p->net || peer >= net_peer_count(p->net))
+		return;
+	net_drop(p->net, peer, P2P_BAN_MS, "its messages prove misbehaviour");
+	/* Each ban is twice as long as the last: this can't be often. */
+	if (bans_write(p->net, p->home, clock_wall_ms(), fault) != STATUS_OK)
+		log_event(&p->log, LOG_UNUSUAL, "bans_not_kept reason=\"%s\"", fault);
 }
 
 static enum status start_net(struct daemon_parts *p, const struct peer_list *list,
 	const struct validator_secret *node_key, char fault[NODE_FAULT_BYTES])
 {
+	struct net_ban bans[PEERS_MAX];
+	if (bans_read(bans, list, p->home, clock_wall_ms(), fault) != STATUS_OK)
+		log_event(&p->log, LOG_UNUSUAL, "bans_forgotten reason=\"%s\"", fault);
 	struct net_config config = {
 		.loop = p->loop,
 		.listen_address = p->config->p2p_listen,
@@ -57,6 +67,7 @@ static enum status start_net(struct daemon_parts *p, const struct peer_list *lis
 		.chain_tag = p->genesis->chain_tag,
 		.peers = list->peers,
 		.peer_count = list->count,
+		.bans = bans,
 		.log = &p->log,
 		.up = on_up,
 		.down = on_down,

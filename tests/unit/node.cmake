@@ -1,4 +1,4 @@
-foreach(subject IN ITEMS apply config daemon files disk driver homes net_rates stall waits workers)
+foreach(subject IN ITEMS apply bans config daemon files disk driver homes net_rates stall waits workers)
 	unit_test(node_${subject} SOURCES unit/node_place.c LINKS node)
 endforeach()
 unit_test(node_net SOURCES unit/node_net_world.c LINKS node)

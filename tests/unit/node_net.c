@@ -204,6 +204,57 @@ static void a_peer_that_does_not_read_is_dropped_at_the_bound(void **state)
 	hand_close(&h);
 }
 
+static void when_too_much_waits_for_all_who_reads_slowest_is_dropped(void **state)
+{
+	enum { QUEUES_BYTES_MAX = 4 * 1024 * 1024 };
+	struct world *w = *state;
+	w->count = 3;
+	w->nodes[1].queues_bytes_max = QUEUES_BYTES_MAX;
+	world_start(w, 2);
+	world_start(w, 1);
+	struct hand h;
+	hand_connect(&h, w);
+	int small = 16 * 1024;
+	setsockopt(h.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	hand_prove(&h);
+	UNTIL(w, net_up_count(w->nodes[1].net) == 2);
+	static uint8_t frame[100 * 1000];
+	struct net_status status;
+	do {
+		assert_true(world_send(w, 1, 0, bytes_view(frame, sizeof frame)));
+		event_base_loop(w->loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		assert_true(net_look(w->nodes[1].net, 0, &status));
+	} while (status.queued_bytes < QUEUES_BYTES_MAX * 3 / 4);
+	/* The other one has a shorter queue, and keeps its link and every frame. */
+	unsigned sent = 0;
+	while (w->nodes[1].down[0] == 0 && sent * sizeof frame < QUEUES_BYTES_MAX / 2) {
+		assert_true(world_send(w, 1, 2, bytes_view(frame, sizeof frame)));
+		sent++;
+	}
+	UNTIL(w, w->nodes[1].down[0] == 1);
+	UNTIL(w, w->nodes[2].heard[1].len == sent * (sizeof frame + 4));
+	assert_non_null(strstr(w->log, "peer_down name=node0 reason=\"it reads slowest of all"));
+	assert_int_equal(w->nodes[1].down[2], 0);
+	hand_close(&h);
+}
+
+static void who_alone_fills_the_room_of_all_is_dropped(void **state)
+{
+	struct world *w = *state;
+	w->nodes[1].queues_bytes_max = 1024 * 1024;
+	world_start(w, 1);
+	struct hand h;
+	hand_connect(&h, w);
+	hand_prove(&h);
+	static uint8_t frame[100 * 1000];
+	unsigned sent = 0;
+	while (world_send(w, 1, 0, bytes_view(frame, sizeof frame)))
+		sent++;
+	assert_int_equal(sent, 1024 * 1024 / sizeof frame);
+	UNTIL(w, w->nodes[1].down[0] == 1);
+	hand_close(&h);
+}
+
 /* ---- strangers ---- */
 
 static void a_stranger_is_closed_without_a_byte(void **state)
@@ -375,6 +426,27 @@ static void a_ban_holds_and_the_next_one_is_longer(void **state)
 	assert_non_null(strstr(w->log, "peer_down name=node0 reason=\"a proof\""));
 }
 
+static void a_ban_outlives_a_restart(void **state)
+{
+	enum { LEFT_MS = 400 };
+	struct world *w = *state;
+	for (uint32_t by = 0; by < 2; by++) { /* who dials, who listens */
+		uint32_t banned = 1 - by;
+		w->nodes[by].bans[0] = (struct net_ban){LEFT_MS, 1};
+		uint64_t began_ms = clock_steady_ms();
+		world_start_all(w);
+		assert_true(clock_steady_ms() - began_ms >= LEFT_MS - 10);
+		net_drop(w->nodes[by].net, 0, 1000, "again");
+		struct net_ban ban = net_ban_of(w->nodes[by].net, 0);
+		assert_int_equal(ban.count, 2);
+		assert_true(ban.left_ms > 1900 && ban.left_ms <= 2000); /* the second: twice */
+		assert_int_equal(net_ban_of(w->nodes[banned].net, 0).count, 0);
+		world_stop(w, 0);
+		world_stop(w, 1);
+		w->nodes[by].bans[0].count = 0;
+	}
+}
+
 static void a_drop_without_a_ban_is_followed_by_a_new_link(void **state)
 {
 	struct world *w = *state;
@@ -502,6 +574,8 @@ int main(void)
 		CLAIM(nothing_is_sent_to_a_peer_that_is_not_up),
 		CLAIM(who_sends_most_gets_one_read_a_turn),
 		CLAIM(a_peer_that_does_not_read_is_dropped_at_the_bound),
+		CLAIM(when_too_much_waits_for_all_who_reads_slowest_is_dropped),
+		CLAIM(who_alone_fills_the_room_of_all_is_dropped),
 		CLAIM(a_stranger_is_closed_without_a_byte),
 		CLAIM(a_listed_node_that_we_dial_is_not_let_in),
 		CLAIM(who_says_nothing_is_closed_in_time),
@@ -510,6 +584,7 @@ int main(void)
 		CLAIM(a_newer_link_of_a_peer_takes_the_place_of_the_old_one),
 		CLAIM(bytes_that_the_peers_key_did_not_seal_end_the_link),
 		CLAIM(a_ban_holds_and_the_next_one_is_longer),
+		CLAIM(a_ban_outlives_a_restart),
 		CLAIM(a_drop_without_a_ban_is_followed_by_a_new_link),
 		CLAIM(no_frame_of_a_peer_is_heard_after_it_is_dropped),
 		CLAIM(net_info_tells_who_is_up),

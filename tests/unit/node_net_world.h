@@ -22,6 +22,8 @@ struct node {
 	struct net *net;
 	uint16_t port;
 	uint32_t handshake_ms;
+	size_t queues_bytes_max;
+	struct net_ban bans[NODES];
 	unsigned up[NODES], down[NODES];
 	struct buf heard[NODES]; /* frames, each after its u32be length */
 	bool answers;            /* each frame with itself */

@@ -1,4 +1,5 @@
 /* aitbc authority: what the operators of validators decide together: look, propose, vote. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "wallet/commands.h"
 #include "wallet/fields.h"
 #include "wallet/message_json.h"
+#include "wallet/seats_after.h"
 
 enum { PROPOSAL_ARENA_BYTES_MAX = 256 * 1024, CHANGES_MAX = 2 };
 
@@ -416,6 +418,35 @@ static const struct deed *deed_of(const struct proposing *p)
 	return NULL;
 }
 
+/* What he agrees to, when it is about who validates. False: said why it can't be. */
+static bool tell_of_validators(const struct proposing *p)
+{
+	static struct seat_power now[VALIDATORS_MAX];
+	static struct seats_after after;
+	size_t count = 0, i;
+	const json_t *row;
+	struct buf text = {0};
+
+	if (p->proposal.change_case != PB__AUTHORITY_PROPOSAL__CHANGE_VALIDATORS)
+		return true;
+	json_array_foreach(json_object_get(p->state, "validators"), i, row)
+	{
+		if (count < VALIDATORS_MAX &&
+			field_hex(now[count].address.b, sizeof now[count].address.b, row,
+				"address") &&
+			field_i64(&now[count].power, row, "power"))
+			count++;
+	}
+	seats_after(&after, now, count, p->proposal.validators);
+	bool may = seats_after_text(&text, &after);
+	if (!may)
+		cli_fail("%.*s", (int)text.len - 1, buf_text(&text));
+	else if (text.len > 0)
+		fprintf(stderr, "aitbc: warning: %s", buf_text(&text));
+	buf_fini(&text);
+	return may;
+}
+
 static int send_vote(struct proposing *p)
 {
 	Pb__Authority act = PB__AUTHORITY__INIT;
@@ -464,7 +495,7 @@ static int run(struct proposing *p)
 		return CLI_FAILED;
 	if (reference && deed->make != vote_for)
 		p->proposal.reference = (char *)(uintptr_t)reference;
-	return send_vote(p);
+	return tell_of_validators(p) ? send_vote(p) : CLI_FAILED;
 }
 
 int command_authority(struct cli *cli)

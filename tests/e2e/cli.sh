@@ -114,6 +114,8 @@ claim "who decides is shown" says "^Total power" authority
 claim "nobody but an operator decides" refuses "not_authority" authority params base_fee=250 --key client
 claim "a node's operator is taken in" works keys import operator --file "$net_dir/node0/operator.json"
 claim "it decides what the others would have to agree with" says "in force" authority params base_fee=101 --key operator
+claim "leaving nobody to validate is refused" refuses "nobody would be left" \
+	authority remove "$(cli_json authority | json_get address)" --key operator
 claim "a deed that isn't one is refused" refuses "no such parameter" authority params nothing=1 --key operator
 claim "a transaction is shown with its action" says "record_receipt" tx "$(cli --json receipt first | json_get tx_hash)"
 claim "a hash that isn't there is refused" refuses "not found" tx "$(printf '0%.0s' $(seq 64))"

@@ -61,20 +61,25 @@ static void key_json(struct buf *out, const struct validator_secret *secret)
 	secret_wipe(both, sizeof both);
 }
 
-static enum status make_key(struct validator_secret *out, const char *dir, const char *name,
-	char fault[NODE_FAULT_BYTES])
+enum status homes_make_key(
+	struct validator_secret *out, const char *path, char fault[NODE_FAULT_BYTES])
 {
-	char path[NODE_PATH_BYTES];
 	struct buf text;
 	buf_init(&text, KEY_FILE_BYTES_MAX);
 	random_bytes(NULL, out->seed, sizeof out->seed);
 	key_json(&text, out);
-	enum status status = files_join(path, dir, name);
-	if (status == STATUS_OK)
-		status = files_create(path, 0600, buf_view(&text), fault);
+	enum status status = files_create(path, 0600, buf_view(&text), fault);
 	secret_wipe(text.data, text.len);
 	buf_fini(&text);
 	return status;
+}
+
+static enum status make_key(struct validator_secret *out, const char *dir, const char *name,
+	char fault[NODE_FAULT_BYTES])
+{
+	char path[NODE_PATH_BYTES];
+	enum status status = files_join(path, dir, name);
+	return status == STATUS_OK ? homes_make_key(out, path, fault) : status;
 }
 
 static bool key_of_json(struct validator_secret *out, const json_t *root)

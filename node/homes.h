@@ -25,6 +25,10 @@ struct homes_plan {
 /* STATUS_BUSY: there is something already. STATUS_INVALID: fault says which argument. */
 MUST_USE enum status homes_make(const struct homes_plan *plan, char fault[NODE_FAULT_BYTES]);
 
+/* A new key of a validator or a node, 0600. STATUS_BUSY: the file exists. */
+MUST_USE enum status homes_make_key(
+	struct validator_secret *out, const char *path, char fault[NODE_FAULT_BYTES]);
+
 /* CometBFT's key file, {address, pub_key, priv_key}; refused when others can read it. */
 MUST_USE enum status homes_read_key(
 	struct validator_secret *out, const char *path, char fault[NODE_FAULT_BYTES]);

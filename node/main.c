@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "node/clock.h"
 #include "node/daemon.h"
 #include "node/homes.h"
@@ -17,6 +18,10 @@ static const char usage[] =
 	"  aitbcd start   --home DIR [--SETTING VALUE ...]              run the node of a home\n"
 	"  aitbcd config  --home DIR [--SETTING VALUE ...]              print the settings in "
 	"force\n"
+	"  aitbcd new-key --output FILE                                 make a key for a "
+	"validator or a node, 0600\n"
+	"  aitbcd keys    --home DIR                                    print the public halves of "
+	"a home's keys\n"
 	"  aitbcd version\n"
 	"  aitbcd help\n"
 	"\n"
@@ -152,6 +157,57 @@ static int make_homes(const struct flags *f, bool single)
 	return 0;
 }
 
+static void print_key(const char *what, const struct validator_secret *secret)
+{
+	struct validator_key key = validator_key_of(secret);
+	struct validator_address address = validator_address_of(&key);
+	struct buf text;
+	buf_init(&text, 0);
+	buf_append_hex_upper(&text, address.b, sizeof address.b);
+	buf_append_text(&text, "  public key ");
+	buf_append_base64(&text, key.b, sizeof key.b);
+	printf("%-9s  address %s\n", what, buf_text(&text));
+	buf_fini(&text);
+}
+
+static int command_new_key(const struct flags *f)
+{
+	struct validator_secret secret;
+	uint8_t seed[32];
+	char fault[NODE_FAULT_BYTES] = "no randomness";
+	if (!f->output)
+		return wrong("--output is missing", "");
+	enum status status = files_random(seed, sizeof seed);
+	if (status == STATUS_OK && keys_start(seed))
+		status = homes_make_key(&secret, f->output, fault);
+	if (status != STATUS_OK)
+		return wrong(fault, "");
+	print_key(f->output, &secret);
+	secret_wipe(&secret, sizeof secret);
+	return 0;
+}
+
+static int command_keys(const struct flags *f)
+{
+	static const struct {
+		const char *what, *file;
+	} keys[] = {{"validator", "validator_key.json"}, {"node", "node_key.json"}};
+	if (!f->home)
+		return wrong("--home is missing", "");
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		struct validator_secret secret;
+		char path[NODE_PATH_BYTES], fault[NODE_FAULT_BYTES] = "a path is too long";
+		enum status status = files_join(path, f->home, keys[i].file);
+		if (status == STATUS_OK)
+			status = homes_read_key(&secret, path, fault);
+		if (status != STATUS_OK)
+			return wrong(fault, "");
+		print_key(keys[i].what, &secret);
+		secret_wipe(&secret, sizeof secret);
+	}
+	return 0;
+}
+
 static int read_config(struct flags *f, int argc, char **argv)
 {
 	char fault[NODE_FAULT_BYTES];
@@ -216,6 +272,10 @@ int main(int argc, char **argv)
 		return make_homes(&flags, false);
 	if (strcmp(command, "start") == 0)
 		return command_start(&flags, count, rest);
+	if (strcmp(command, "new-key") == 0)
+		return command_new_key(&flags);
+	if (strcmp(command, "keys") == 0)
+		return command_keys(&flags);
 	if (strcmp(command, "config") == 0)
 		return command_config(&flags, count, rest);
 	return wrong("no such command", command);

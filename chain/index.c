@@ -59,10 +59,10 @@ enum status index_list_account(struct index_list *out, struct store *store,
 }
 
 enum status index_list_event(struct index_list *out, struct store *store,
-	const struct store_snapshot *snapshot, struct bytes key, struct bytes value)
+	const struct store_snapshot *snapshot, struct bytes key, struct bytes value, bool of_block)
 {
 	struct account_address account;
-	unsigned mark = row_mark_of(key);
+	unsigned mark = of_block ? 0 : row_mark_of(key);
 
 	if (mark != 0 && address_parse(&account, (const char *)value.data, value.len)) {
 		enum status status = index_list_account(out, store, snapshot, &account);
@@ -77,6 +77,7 @@ enum status index_list_event(struct index_list *out, struct store *store,
 		value = bytes_of_text("\xff");
 	buf_append_view(&out->prefix, value);
 	buf_append_byte(&out->prefix, 0);
+	buf_append_byte(&out->prefix, of_block ? ROW_OF_BLOCK : ROW_OF_TX);
 	return buf_ok(&out->prefix) ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -305,6 +306,8 @@ enum status index_walk_values(struct index_iterator *out, struct store *store,
 	return out->rows ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
+enum { AFTER_VALUE_BYTES = 2 + PLACE_BYTES };
+
 enum status index_next_value(struct index_iterator *it, struct bytes *value, struct tx_place *place)
 {
 	struct bytes key, numbers;
@@ -312,9 +315,10 @@ enum status index_next_value(struct index_iterator *it, struct bytes *value, str
 
 	if (status != STATUS_OK)
 		return status;
-	if (key.len < it->prefix_len + 1 + PLACE_BYTES)
+	if (key.len < it->prefix_len + AFTER_VALUE_BYTES)
 		return STATUS_CORRUPT;
-	*value = bytes_view(key.data + it->prefix_len, key.len - it->prefix_len - 1 - PLACE_BYTES);
+	*value =
+		bytes_view(key.data + it->prefix_len, key.len - it->prefix_len - AFTER_VALUE_BYTES);
 	*place = place_unpack(key.data + key.len - PLACE_BYTES);
 	return STATUS_OK;
 }

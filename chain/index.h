@@ -66,10 +66,11 @@ struct index_list {
 /* An account's history. */
 MUST_USE enum status index_list_account(struct index_list *out, struct store *store,
 	const struct store_snapshot *snapshot, const struct account_address *account);
-/* Where the composite key ("job.id") has exactly this value. Places with index APP_EVENT_OF_BLOCK
- * are the block's own events. STATUS_NO_MEMORY. */
+/* Where the composite key ("job.id") has exactly this value: the transactions that say so; or,
+ * of_block, the blocks that say so themselves, at places with index APP_EVENT_OF_BLOCK.
+ * STATUS_NO_MEMORY. */
 MUST_USE enum status index_list_event(struct index_list *out, struct store *store,
-	const struct store_snapshot *snapshot, struct bytes key, struct bytes value);
+	const struct store_snapshot *snapshot, struct bytes key, struct bytes value, bool of_block);
 void index_list_fini(struct index_list *list);
 
 /* How many places of the span are in the list. Cost: two looks, whatever the answer. */
@@ -98,8 +99,8 @@ MUST_USE enum status index_walk(
 /* STATUS_OK with the next place, STATUS_NOT_FOUND at the end, STATUS_CORRUPT. */
 MUST_USE enum status index_next(struct index_iterator *it, struct tx_place *place);
 
-/* Every row of a composite key that isn't a mark on accounts, in order of value, then place: for
- * EXISTS, CONTAINS and comparisons. */
+/* Every row of a composite key that isn't a mark on accounts, in order of value, transactions
+ * before blocks, then place: for EXISTS, CONTAINS and comparisons. */
 MUST_USE enum status index_walk_values(struct index_iterator *out, struct store *store,
 	const struct store_snapshot *snapshot, struct bytes key);
 /* value is a view until the next call. */

@@ -1,7 +1,8 @@
 /* index_rows: how a row of the index lies in the store; for the files of the index only.
- * Key: the list's prefix (20 bytes of an account; or "type.key", 0, value, 0), u64be height, u32be
- * index. Value: one byte of marks, then for 0 (all) and each mark the number of rows of the list up
- * to this one that carry it, as base-128 integers; numbers that are 0 at the end are left out. */
+ * Key: the list's prefix (20 bytes of an account; or "type.key", 0, value, and 0 for transactions
+ * or 1 for blocks), u64be height, u32be index. Value: one byte of marks, then for 0 (all) and each
+ * mark the number of rows of the list up to this one that carry it, as base-128 integers; numbers
+ * that are 0 at the end are left out. */
 #ifndef CHAIN_INDEX_ROWS_H
 #define CHAIN_INDEX_ROWS_H
 
@@ -13,6 +14,9 @@ enum {
 	ROW_NUMBERS = 1 + ROW_MARKS,
 	ROW_BYTES_MAX = 1 + ROW_NUMBERS * 10
 };
+
+/* The last byte of an event's prefix. */
+enum { ROW_OF_TX = 0, ROW_OF_BLOCK = 1 };
 
 struct index_row {
 	uint8_t marks; /* bit n - 1: mark n */

@@ -185,11 +185,13 @@ static void put_attribute(
 	buf_append_text(&b->key, event->type);
 	buf_append_byte(&b->key, '.');
 	buf_append_text(&b->key, a->key);
-	if (row_mark_of(buf_view(&b->key)) != 0)
+	bool of_block = event->tx_index == APP_EVENT_OF_BLOCK;
+	if (!of_block && row_mark_of(buf_view(&b->key)) != 0)
 		return;
 	buf_append_byte(&b->key, 0);
 	buf_append_text(&b->key, a->value);
 	buf_append_byte(&b->key, 0);
+	buf_append_byte(&b->key, of_block ? ROW_OF_BLOCK : ROW_OF_TX);
 	struct hash32 digest = sha256(buf_view(&b->key));
 	memcpy(id.b, digest.b, sizeof id.b);
 	put_row(b, &id, event->tx_index, 0);
@@ -199,7 +201,7 @@ static void put_attribute(
 static void mark_attribute(
 	struct block_rows *b, const struct app_event *event, const struct app_event_attribute *a)
 {
-	if (!a->account)
+	if (!a->account || event->tx_index == APP_EVENT_OF_BLOCK)
 		return;
 	buf_clear(&b->key);
 	buf_append_text(&b->key, event->type);

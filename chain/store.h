@@ -24,8 +24,8 @@ enum store_family {
 	STORE_TXS,         /* tx hash -> u64be height, u32be index */
 	STORE_STATE,       /* the app's records; key and value are the state tree's */
 	STORE_JOBS,        /* job and receipt indices */
-	STORE_ACCOUNTS,    /* address, u64be height, u32be index -> nothing: an account's history */
-	STORE_EVENTS,      /* type.key, 0, value, 0, u64be height, u32be index -> nothing */
+	STORE_ACCOUNTS,    /* address, u64be height, u32be index -> numbers: an account's history */
+	STORE_EVENTS,      /* type.key, 0, value, 0, 0 or 1, u64be height, u32be index -> numbers */
 	STORE_COORDINATOR, /* the coordinator's own records; never read by the chain */
 	STORE_FAMILIES
 };

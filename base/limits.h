@@ -133,6 +133,9 @@ enum {
 	JSON_VALUES_MAX = 64 * 1024,     /* of a request of the coordinator's */
 	RPC_JSON_VALUES_MAX = 16 * 1024, /* of a request: the largest batch and its parameters */
 	RPC_BATCH_MAX = 10,
+	QUERY_BYTES_MAX = 512,        /* of a query for events */
+	SEARCH_ROWS_MAX = 100 * 1000, /* looked at for one search */
+	QUERY_CONDITIONS_MAX = 64,    /* no query of that length holds more */
 	RPC_COMMIT_WAIT_MS = 10 * 1000,
 	RPC_PAGE_MAX = 100,
 	RPC_BATCH_REPLY_BYTES_MAX =

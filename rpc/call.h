@@ -10,9 +10,10 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "chain/blocks.h"
 #include "rpc/server.h"
 
-enum { RPC_PARAMS_MAX = 4, RPC_FAULT_BYTES = 400 };
+enum { RPC_PARAMS_MAX = 6, RPC_FAULT_BYTES = 400 };
 
 /* JSON-RPC's own numbers: for ever. */
 enum rpc_code {
@@ -57,6 +58,7 @@ struct rpc_method {
 	const char *name;
 	struct rpc_param params[RPC_PARAMS_MAX];
 	size_t param_count;
+	size_t ours;          /* of them, the last ones that CometBFT has not: given by name only */
 	enum rpc_cache cache; /* RPC_CACHE_WITH_HEIGHT: the parameter "height" comes first */
 	rpc_handler *handler;
 };
@@ -153,6 +155,20 @@ rpc_handler method_block, method_block_by_hash, method_header, method_header_by_
 /* methods_tx.c */
 rpc_handler method_tx, method_check_tx, method_broadcast_tx_async, method_broadcast_tx_sync,
 	method_broadcast_tx_commit, method_unconfirmed_txs, method_num_unconfirmed_txs;
+/* methods_search.c */
+rpc_handler method_tx_search, method_block_search;
+
+/* Elements that several methods write. The transaction's bytes are in raw, its block. */
+MUST_USE enum status call_put_tx(
+	struct call *call, struct tx_place place, struct bytes raw, bool prove);
+/* {"block_id":..,"block":..} */
+MUST_USE enum status call_put_block(struct call *call, int64_t height);
+
+/* CometBFT's paging: 30 a page unless asked otherwise, RPC_PAGE_MAX at most. False: *end is the
+ * failed call: there is no such page. */
+MUST_USE bool call_page(struct call *call, uint64_t *from, uint64_t *count, enum rpc_end *end,
+	const struct rpc_value *page, const struct rpc_value *per_page, uint64_t total);
+
 /* Tells the view that nobody waits any more. */
 void call_commit_cancel(struct call *call);
 

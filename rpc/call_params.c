@@ -209,10 +209,12 @@ bool call_params_json(struct rpc_server *server, struct rpc_value *values,
 {
 	struct reader readers[RPC_PARAMS_MAX];
 
+	size_t listed = method->param_count - method->ours;
+
 	readers_start(readers, server, values, method, fault);
-	if (json_is_array(params) && json_array_size(params) != method->param_count) {
-		snprintf(fault, RPC_FAULT_BYTES, "expected %zu parameters, got %zu",
-			method->param_count, json_array_size(params));
+	if (json_is_array(params) && json_array_size(params) != listed) {
+		snprintf(fault, RPC_FAULT_BYTES, "expected %zu parameters, got %zu", listed,
+			json_array_size(params));
 		return false;
 	}
 	if (params && !json_is_array(params) && !json_is_object(params) && !json_is_null(params)) {

@@ -95,17 +95,15 @@ static enum rpc_end no_block(struct call *call)
 	return RPC_DONE;
 }
 
-static enum rpc_end answer_block(struct call *call, int64_t height)
+enum status call_put_block(struct call *call, int64_t height)
 {
 	struct buf *out = call_out(call);
 	const Pb__BlockMeta *meta;
 	struct buf raw;
 	enum status status = read_meta(call, &meta, height);
 
-	if (status == STATUS_NOT_FOUND)
-		return no_block(call);
 	if (status != STATUS_OK)
-		return not_available(call, height, status);
+		return status;
 	buf_init(&raw, 0);
 	status = blocks_raw(call->view->store, NULL, height, &raw);
 	if (status == STATUS_OK) {
@@ -116,6 +114,16 @@ static enum rpc_end answer_block(struct call *call, int64_t height)
 		buf_append_byte(out, '}');
 	}
 	buf_fini(&raw);
+	return status;
+}
+
+static enum rpc_end answer_block(struct call *call, int64_t height)
+{
+	size_t start = call_out(call)->len;
+	enum status status = call_put_block(call, height);
+
+	if (status == STATUS_NOT_FOUND && call_out(call)->len == start)
+		return no_block(call);
 	return status == STATUS_OK ? RPC_DONE : not_available(call, height, status);
 }
 
@@ -319,11 +327,24 @@ enum rpc_end method_commit(struct call *call, const struct rpc_value *args)
 
 enum { PER_PAGE_DEFAULT = 30 };
 
-static int64_t per_page_of(const struct rpc_value *arg)
+bool call_page(struct call *call, uint64_t *from, uint64_t *count, enum rpc_end *end,
+	const struct rpc_value *page, const struct rpc_value *per_page, uint64_t total)
 {
-	if (!arg->given || arg->number < 1)
-		return PER_PAGE_DEFAULT;
-	return arg->number > RPC_PAGE_MAX ? RPC_PAGE_MAX : arg->number;
+	uint64_t size = PER_PAGE_DEFAULT;
+
+	if (per_page->given && per_page->number >= 1)
+		size = per_page->number > RPC_PAGE_MAX ? RPC_PAGE_MAX : (uint64_t)per_page->number;
+	uint64_t pages = total == 0 ? 1 : (total - 1) / size + 1;
+	int64_t number = page->given ? page->number : 1;
+	if (number <= 0 || (uint64_t)number > pages) {
+		*end = call_fail(call, RPC_INTERNAL_ERROR,
+			"page should be within [1, %" PRIu64 "] range, given %" PRId64, pages,
+			number);
+		return false;
+	}
+	*from = (uint64_t)(number - 1) * size;
+	*count = total - *from < size ? total - *from : size;
+	return true;
 }
 
 static void put_validators(
@@ -360,16 +381,9 @@ enum rpc_end method_validators(struct call *call, const struct rpc_value *args)
 		blocks_validators(call->view->store, NULL, &call->server->arena, height, &set);
 	if (status != STATUS_OK)
 		return not_available(call, height, status);
-	int64_t per_page = per_page_of(&args[2]);
-	int64_t total = (int64_t)set->n_validators;
-	int64_t pages = total == 0 ? 1 : (total - 1) / per_page + 1;
-	int64_t page = args[1].given ? args[1].number : 1;
-	if (page <= 0 || page > pages)
-		return call_fail(call, RPC_INTERNAL_ERROR,
-			"page should be within [1, %" PRId64 "] range, given %" PRId64, pages,
-			page);
-	int64_t from = (page - 1) * per_page;
-	int64_t to = from + per_page < total ? from + per_page : total;
-	put_validators(call, height, set, (size_t)from, (size_t)to);
+	uint64_t from, count;
+	if (!call_page(call, &from, &count, &end, &args[1], &args[2], set->n_validators))
+		return end;
+	put_validators(call, height, set, (size_t)from, (size_t)(from + count));
 	return RPC_DONE;
 }

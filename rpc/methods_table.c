@@ -15,6 +15,13 @@
 		.cache = (may_cache), .handler = method_##method_name                              \
 	}
 
+/* With parameters of ours at the end. */
+#define METHOD_PLUS(method_name, our_count, ...)                                                   \
+	{                                                                                          \
+		.name = #method_name, .params = {__VA_ARGS__}, .param_count = COUNT(__VA_ARGS__),  \
+		.ours = (our_count), .cache = RPC_CACHE_NO, .handler = method_##method_name        \
+	}
+
 static const struct rpc_method methods[] = {
 	METHOD0(health, RPC_CACHE_NO),
 	METHOD0(status, RPC_CACHE_NO),
@@ -30,6 +37,10 @@ static const struct rpc_method methods[] = {
 	METHOD(header_by_hash, RPC_CACHE_YES, {"hash", RPC_HEX}),
 	METHOD(check_tx, RPC_CACHE_NO, {"tx", RPC_BYTES}),
 	METHOD(tx, RPC_CACHE_YES, {"hash", RPC_BYTES}, {"prove", RPC_BOOL}),
+	METHOD_PLUS(tx_search, 1, {"query", RPC_TEXT}, {"prove", RPC_BOOL}, {"page", RPC_INT},
+		{"per_page", RPC_INT}, {"order_by", RPC_TEXT}, {"after", RPC_TEXT}),
+	METHOD_PLUS(block_search, 1, {"query", RPC_TEXT}, {"page", RPC_INT}, {"per_page", RPC_INT},
+		{"order_by", RPC_TEXT}, {"after", RPC_TEXT}),
 	METHOD(validators, RPC_CACHE_WITH_HEIGHT, {"height", RPC_INT}, {"page", RPC_INT},
 		{"per_page", RPC_INT}),
 	METHOD0(dump_consensus_state, RPC_CACHE_NO),

@@ -39,8 +39,7 @@ static enum status put_proof(struct call *call, struct bytes raw, uint32_t index
 	return STATUS_OK;
 }
 
-static enum status put_tx(struct call *call, const struct hash32 *hash, struct tx_place place,
-	struct bytes raw, bool prove)
+enum status call_put_tx(struct call *call, struct tx_place place, struct bytes raw, bool prove)
 {
 	struct buf *out = call_out(call);
 	const Pb__ExecTxResult *result;
@@ -52,8 +51,9 @@ static enum status put_tx(struct call *call, const struct hash32 *hash, struct t
 		blocks_tx_result(call->view->store, NULL, &call->server->arena, place, &result);
 	if (status != STATUS_OK)
 		return status;
+	struct hash32 hash = sha256(tx);
 	buf_append_text(out, "{\"hash\":");
-	json_put_hex_upper(out, hash->b, sizeof hash->b);
+	json_put_hex_upper(out, hash.b, sizeof hash.b);
 	buf_append_text(out, ",\"height\":");
 	json_put_i64_text(out, place.height);
 	buf_append_text(out, ",\"index\":");
@@ -92,7 +92,7 @@ enum rpc_end method_tx(struct call *call, const struct rpc_value *args)
 	if (status == STATUS_OK)
 		status = blocks_raw(store, NULL, place.height, &raw);
 	if (status == STATUS_OK)
-		status = put_tx(call, &hash, place, buf_view(&raw), args[1].flag);
+		status = call_put_tx(call, place, buf_view(&raw), args[1].flag);
 	buf_fini(&raw);
 	if (status == STATUS_NOT_FOUND)
 		return tx_not_found(call, args[0].bytes);

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "chain/format/validators.h"
 #include "chain/format/vote.h"
 #include "chain/format/wire.h"
+#include "chain/index.h"
 #include "chain/store_mem.h"
 #include "tests/unit/rpc_world.h"
 
@@ -38,6 +40,8 @@ struct builder {
 	Pb__Commit *last_commit;
 	struct hash32 last_results;
 	Pb__ConsensusParams params;
+	struct index_writer *index;
+	struct store_batch *batch; /* the block's */
 };
 
 static void *make(struct builder *b, size_t len)
@@ -132,11 +136,34 @@ static Pb__Header *header_of(struct builder *b, int64_t height, const Pb__Data *
 	return h;
 }
 
-static const Pb__BlockResults *results_of(struct builder *b, size_t tx_count)
+/* Of the heights that only long chains have: the first transaction says "app" twice, with a key
+ * that comes again every three such blocks and a creator; and it pays. */
+static size_t long_events(struct app_event events[4], struct builder *b, int64_t height)
+{
+	struct app_event_attribute *a = make(b, 6 * sizeof *a);
+	char *key = make(b, 8), *number = make(b, 24);
+
+	snprintf(key, 8, "k%d", (int)(height / 2 % 3));
+	snprintf(number, 24, "%" PRId64 ".5uaitbc", height);
+	a[0] = (struct app_event_attribute){"key", key, true, NULL};
+	a[1] = (struct app_event_attribute){"creator", "alice", true, NULL};
+	a[2] = (struct app_event_attribute){"key", "other", true, NULL};
+	a[3] = (struct app_event_attribute){"creator", "bob", true, NULL};
+	a[4] = (struct app_event_attribute){"amount", number, true, NULL};
+	a[5] = (struct app_event_attribute){"hidden", "yes", false, NULL};
+	events[0] = (struct app_event){0, "app", a, 2};
+	events[1] = (struct app_event){0, "app", a + 2, 2};
+	events[2] = (struct app_event){1, "paid", a + 4, 2};
+	events[3] = (struct app_event){APP_EVENT_OF_BLOCK, "app", a, 1};
+	return 4;
+}
+
+static const Pb__BlockResults *results_of(struct builder *b, int64_t height, size_t tx_count)
 {
 	static const struct app_event_attribute attribute = {"key", "value", true, NULL};
-	static const struct app_event events[] = {
+	struct app_event events[4] = {
 		{APP_EVENT_OF_BLOCK, "swept", &attribute, 1}, {0, "app", &attribute, 1}};
+	size_t event_count = height > RPC_WORLD_TIP ? long_events(events, b, height) : 2;
 	static const struct app_validator_update update = {.key = {{9}}, .power = 3};
 	struct app_tx_result txs[2] = {
 		{.data = {(const uint8_t *)"data", 4}, .gas_wanted = 5, .gas_used = 5},
@@ -148,7 +175,7 @@ static const Pb__BlockResults *results_of(struct builder *b, size_t tx_count)
 	struct app_result result = {.txs = txs,
 		.tx_count = tx_count,
 		.events = tx_count > 0 ? events : NULL,
-		.event_count = tx_count > 0 ? 2 : 0,
+		.event_count = tx_count > 0 ? event_count : 0,
 		.updates = &update,
 		.update_count = tx_count > 0 ? 1 : 0};
 	Pb__BlockResults *out = block_results_of(&b->arena, &result);
@@ -156,6 +183,7 @@ static const Pb__BlockResults *results_of(struct builder *b, size_t tx_count)
 	assert_non_null(out);
 	out->app_hash = wire_borrow("\x01\x02", 2);
 	b->last_results = results_hash(out->txs_results, out->n_txs_results);
+	assert_int_equal(index_put(b->index, b->batch, b->store, height, &result), STATUS_OK);
 	return out;
 }
 
@@ -192,10 +220,13 @@ static void block_add(struct builder *b, int64_t height)
 	struct store_batch batch;
 	struct buf raw = {0};
 
-	txs[0] = wire_borrow("a=1", 3);
+	char *long_tx = make(b, 24);
+	snprintf(long_tx, 24, "a=%" PRId64, height);
+	txs[0] = height <= RPC_WORLD_TIP ? wire_borrow("a=1", 3)
+					 : wire_borrow(long_tx, strlen(long_tx));
 	txs[1] = wire_borrow("b=22", 4);
 	data.txs = txs;
-	data.n_txs = height == 2 ? 2 : 0;
+	data.n_txs = height % 2 == 0 ? 2 : 0;
 	block.header = header_of(b, height, &data);
 	block.data = &data;
 	block.evidence = &evidence;
@@ -208,15 +239,16 @@ static void block_add(struct builder *b, int64_t height)
 	meta.block_size = (int64_t)raw.len;
 	meta.num_txs = (int64_t)data.n_txs;
 	b->last_commit = commit_of(b, height, &b->last_id);
-	struct hash32 hashes[2] = {sha256(bytes_of_text("a=1")), sha256(bytes_of_text("b=22"))};
+	struct hash32 hashes[2] = {sha256(wire_view(txs[0])), sha256(wire_view(txs[1]))};
+	store_batch_init(&batch);
+	b->batch = &batch;
 	struct blocks_entry entry = {.raw = buf_view(&raw),
 		.meta = &meta,
 		.seen_commit = b->last_commit,
-		.results = results_of(b, data.n_txs),
+		.results = results_of(b, height, data.n_txs),
 		.head = head_of(b, height),
 		.tx_hashes = hashes,
 		.tx_count = data.n_txs};
-	store_batch_init(&batch);
 	assert_int_equal(blocks_put(&batch, &entry), STATUS_OK);
 	write_batch(b, &batch);
 	part_set_fini(&parts);
@@ -247,8 +279,11 @@ static void chain_build(struct store *store, int64_t blocks, uint8_t validators)
 	store_batch_init(&batch);
 	assert_int_equal(blocks_put_genesis(&batch, head_of(&b, 0)), STATUS_OK);
 	write_batch(&b, &batch);
+	b.index = index_writer_new();
+	assert_non_null(b.index);
 	for (int64_t height = 1; height <= blocks; height++)
 		block_add(&b, height);
+	index_writer_free(b.index);
 	arena_fini(&b.arena);
 }
 

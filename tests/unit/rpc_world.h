@@ -39,7 +39,8 @@ struct rpc_world {
 	size_t waits_cancelled;
 };
 
-/* blocks: how many of the three are stored. */
+/* blocks: how many are stored: the three, fewer, or more: then every second one has two
+ * transactions. */
 void rpc_world_start(struct rpc_world *w, int64_t blocks);
 /* More validators than one can't sign blocks here: only with no blocks. */
 void rpc_world_start_with(struct rpc_world *w, int64_t blocks, uint8_t validators);

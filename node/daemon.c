@@ -11,6 +11,7 @@
 #include "node/clock.h"
 #include "node/homes.h"
 #include "node/parts.h"
+#include "node/slice.h"
 
 /*~ Where everything meets. The way of one transaction: http/shell.h hears it, rpc/server.h reads
  * it, chain_view.c and driver.c carry it to replica/admit.c, workers.c check its signature, the
@@ -402,6 +403,7 @@ int daemon_run(const char *home, const struct config *config)
 		/* What stopped the validator while it started broke a loop that did not run yet. */
 		if (!p->stopped) {
 			say_ready(p);
+			slice_short();
 			event_base_dispatch(p->loop);
 		}
 		code = p->stopped ? 2 : 0;

@@ -1,4 +1,5 @@
-foreach(subject IN ITEMS apply bans config daemon files disk driver homes net_rates stall waits workers)
+foreach(subject IN ITEMS apply bans config daemon files disk driver homes net_rates slice stall waits
+		workers)
 	unit_test(node_${subject} SOURCES unit/node_place.c LINKS node)
 endforeach()
 unit_test(node_net SOURCES unit/node_net_world.c LINKS node)

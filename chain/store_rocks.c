@@ -438,23 +438,39 @@ static char *open_families(
 	return error;
 }
 
+/* Whether the folder has files of a database, and the one that leads to all others. */
+static void look_for_remains(const char *dir, bool *remains, bool *current)
+{
+	DIR *folder = opendir(dir);
+
+	*remains = *current = false;
+	if (!folder)
+		return;
+	for (struct dirent *file; (file = readdir(folder));) {
+		size_t len = strlen(file->d_name);
+
+		*current = *current || strcmp(file->d_name, "CURRENT") == 0;
+		*remains = *remains || strncmp(file->d_name, "MANIFEST-", 9) == 0 ||
+			   (len > 4 && strcmp(file->d_name + len - 4, ".sst") == 0);
+	}
+	closedir(folder);
+}
+
+static bool has_remains(const char *dir)
+{
+	bool remains, current;
+
+	look_for_remains(dir, &remains, &current);
+	return remains;
+}
+
 /* The library would make a new, empty database over the remains of one that lost its CURRENT file.
  */
 static bool has_remains_without_current(const char *dir)
 {
-	DIR *folder = opendir(dir);
-	bool current = false, remains = false;
+	bool remains, current;
 
-	if (!folder)
-		return false;
-	for (struct dirent *file; (file = readdir(folder));) {
-		size_t len = strlen(file->d_name);
-
-		current = current || strcmp(file->d_name, "CURRENT") == 0;
-		remains = remains || strncmp(file->d_name, "MANIFEST-", 9) == 0 ||
-			  (len > 4 && strcmp(file->d_name + len - 4, ".sst") == 0);
-	}
-	closedir(folder);
+	look_for_remains(dir, &remains, &current);
 	return remains && !current;
 }
 
@@ -531,7 +547,9 @@ enum status store_rocks_open(struct store *out, const char *dir, char fault[256]
 	atomic_init(&rocks->batch, rocksdb_writebatch_create());
 	error = open_all(rocks, dir);
 	if (error) {
-		status = status_of(error);
+		/* A file that is named and isn't there: what names it rotted, or it was removed. */
+		status = strstr(error, "No such file") && has_remains(dir) ? STATUS_CORRUPT
+									   : status_of(error);
 		snprintf(fault, 256, "%.60s: %.120s; %s", dir, error, advice_of(status));
 		rocksdb_free(error);
 		rocks_close(rocks);

@@ -1,0 +1,7 @@
+# build/rot: one changed byte in one of four homes; see its head. A trial that fails belongs into the list
+# below, for ever.
+program(rot SOURCES rot/main.c rot/cluster.c sim/people.c LINKS node)
+add_test(NAME rot_one_changed_byte_is_harmless_repaired_or_named COMMAND rot --trials 1..200)
+set_tests_properties(rot_one_changed_byte_is_harmless_repaired_or_named PROPERTIES LABELS rot TIMEOUT 600)
+add_test(NAME rot_ten_thousand_changed_bytes COMMAND rot --trials 1..10000)
+set_tests_properties(rot_ten_thousand_changed_bytes PROPERTIES LABELS "rot;full" TIMEOUT 7200)

@@ -240,6 +240,9 @@ void gossip_run(struct replica *r, struct replica_now now, struct replica_effect
 		r->seen_round = c->round;
 		r->seen_step = c->step;
 		r->quiet_from_ms = now.steady_ms + QUIET_MS;
+		/* The wait was idle, what has begun isn't. */
+		if (c->step != STEP_WAIT && r->status_due_ms > now.steady_ms + STATUS_MS)
+			r->status_due_ms = now.steady_ms + STATUS_MS;
 	}
 	/* Who is whole heights behind has nothing new to say at each of them. */
 	bool news = r->status_height != r->core.height && sync_flows(r, now) == 0;

@@ -1,5 +1,6 @@
 /* sim: the deterministic simulator's command line. One line a claim; exit code 0 only when all
  * hold; a broken one prints the command that replays it. */
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 static const char *plant_names[PLANTS] = {"none", "fence", "hash", "barrier", "store"};
 
 enum { STORY_MS = 60000 }; /* at most until a scenario heals */
+enum { SEEN_ENOUGH = 10 };
 
 struct plan {
 	struct sim_options options;
@@ -19,6 +21,7 @@ struct plan {
 	uint64_t everywhere; /* crash at each of the first so many deeds; 0: not so */
 	bool twice;          /* each seed, to see the same hash */
 	bool stories;        /* one scenario, or all of them */
+	bool hunt;           /* something is wrong, and must be seen */
 	const char *program;
 };
 
@@ -36,8 +39,17 @@ struct outcome {
 
 static uint64_t seed_running;
 
+/* While a bug is hunted, a broken CHECK is one way to see it; what the run held is lost. */
+static bool hunting;
+static jmp_buf hunted;
+static char check_text[256];
+
 static void on_check(const char *file, int line, const char *fact)
 {
+	if (hunting) {
+		snprintf(check_text, sizeof check_text, "%s:%d: CHECK(%s)", file, line, fact);
+		longjmp(hunted, 1);
+	}
 	fprintf(stderr, "FAILED: seed %llu: %s:%d: CHECK(%s)\n", (unsigned long long)seed_running,
 		file, line, fact);
 }
@@ -67,6 +79,19 @@ static void run(struct outcome *out, const struct sim_options *options)
 	memcpy(out->struck, w->faults.struck, sizeof out->struck);
 	world_fini(w);
 	free(w);
+}
+
+static void run_hunted(struct outcome *out, const struct sim_options *options)
+{
+	check_set_sink(on_check); /* a CHECK that fails takes it away */
+	hunting = true;
+	if (setjmp(hunted) == 0) {
+		run(out, options);
+	} else {
+		memset(out, 0, sizeof *out);
+		snprintf(out->fault, sizeof out->fault, "%s", check_text);
+	}
+	hunting = false;
 }
 
 static void print_replay(const struct plan *p, const struct sim_options *o)
@@ -203,6 +228,15 @@ static int many_seeds(const struct plan *p)
 	return status;
 }
 
+static void play(struct sim_options *o, const struct scenario *story)
+{
+	o->scenario = story;
+	o->script = &scenario_script;
+	o->nodes = story->nodes;
+	o->twins = story->twins;
+	o->fault_ms = STORY_MS;
+}
+
 /* Each published failure, over all the seeds; only: NULL, all of them. */
 static int tell_stories(const struct plan *p)
 {
@@ -215,11 +249,7 @@ static int tell_stories(const struct plan *p)
 		int32_t rounds = 0;
 		if (o.scenario && o.scenario != story)
 			continue;
-		o.scenario = story;
-		o.script = &scenario_script;
-		o.nodes = story->nodes;
-		o.twins = story->twins;
-		o.fault_ms = STORY_MS;
+		play(&o, story);
 		for (o.seed = p->from; o.seed <= p->to; o.seed++) {
 			run(&out, &o);
 			if (!out.good)
@@ -234,23 +264,29 @@ static int tell_stories(const struct plan *p)
 	return status;
 }
 
-/* A planted bug must be seen within these seeds. */
-static int find_plant(const struct plan *p)
+/* A bug must be seen within these seeds. Seen often enough, it isn't looked for any further. */
+static int hunt(const struct plan *p)
 {
 	struct sim_options o = p->options;
 	struct outcome out;
-	for (o.seed = p->from; o.seed <= p->to; o.seed++) {
-		run(&out, &o);
+	uint64_t seen = 0;
+	o.hunted = true;
+	if (o.scenario)
+		play(&o, o.scenario);
+	char first[400] = "";
+	for (o.seed = p->from; o.seed <= p->to && seen < SEEN_ENOUGH; o.seed++) {
+		run_hunted(&out, &o);
 		if (out.good)
 			continue;
-		printf("ok: the planted bug '%s' is seen by seed %llu, the %lluth: %s\n",
-			plant_names[o.plant], (unsigned long long)o.seed,
-			(unsigned long long)(o.seed - p->from + 1), out.fault);
-		return 0;
+		if (seen++ == 0)
+			snprintf(first, sizeof first, "seed %llu: %s", (unsigned long long)o.seed,
+				out.fault);
 	}
-	printf("FAILED: the planted bug '%s' is not seen in seeds %llu to %llu\n",
-		plant_names[o.plant], (unsigned long long)p->from, (unsigned long long)p->to);
-	return 1;
+	const char *what = o.plant == PLANT_NONE ? "a bug" : plant_names[o.plant];
+	printf("%s: %s: seen in %llu of %llu seeds%s%s\n", seen > 0 ? "ok" : "FAILED", what,
+		(unsigned long long)seen, (unsigned long long)(o.seed - p->from),
+		seen > 0 ? ", first by " : "", first);
+	return seen == 0;
 }
 
 /* A crash of each kind before, or in the midst of, each of the first deeds. */
@@ -291,6 +327,7 @@ static void usage(void)
 	       "           [--liars KIND[,KIND]|any [--liar-count N]]\n"
 	       "           [--crash-at DEED [--power] [--torn]] [--crash-everywhere DEEDS]\n"
 	       "           [--scenario NAME|all]   a published failure, healed\n"
+	       "           [--hunt]   something is wrong and must be seen within the seeds\n"
 	       "           [--plant fence|hash|barrier|store]   must be seen within the seeds\n");
 }
 
@@ -311,7 +348,8 @@ static bool take_flag(struct plan *p, const char *name)
 		const char *name;
 		bool *flag;
 	} flags[] = {{"--trace", &o->trace}, {"--crashes", &o->crashes}, {"--torn", &o->crash_torn},
-		{"--twice", &p->twice}, {"--twins", &o->twins}, {"--storm", &o->storm}};
+		{"--twice", &p->twice}, {"--hunt", &p->hunt}, {"--twins", &o->twins},
+		{"--storm", &o->storm}};
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		if (strcmp(name, flags[i].name) == 0) {
 			*flags[i].flag = true;
@@ -401,9 +439,11 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (p.everywhere > 0)
 		return crash_everywhere(&p);
+	if (p.hunt || p.options.plant != PLANT_NONE)
+		return hunt(&p);
 	if (p.stories)
 		return tell_stories(&p);
 	if (p.from < p.to || p.twice)
-		return p.options.plant != PLANT_NONE ? find_plant(&p) : many_seeds(&p);
+		return many_seeds(&p);
 	return one_seed(&p);
 }

@@ -80,6 +80,8 @@ static void fini(struct world *w)
 
 /* ---- what is held back ---- */
 
+enum { EVERYBODY = '*' }; /* the precommits in a commit */
+
 struct told {
 	unsigned kind; /* 0: nothing that a scenario holds back */
 	int64_t height;
@@ -104,9 +106,12 @@ static struct told read(const struct world *w, struct bytes raw)
 			m->vote->round, 0};
 		seat = (uint32_t)m->vote->validator_index;
 	}
+	if (m->sum_case == PB__PEER_MESSAGE__SUM_COMMIT)
+		told = (struct told){
+			HELD_PRECOMMIT, m->commit->height, m->commit->round, EVERYBODY};
 	if (told.kind == HELD_PROPOSAL)
 		told.author = (char)('0' + (uint32_t)told.round % w->options.nodes);
-	else if (told.kind != 0)
+	else if (told.author != EVERYBODY)
 		told.author = role_of_node(w, seat);
 	pb__peer_message__free_unpacked(m, NULL);
 	return told;
@@ -127,7 +132,8 @@ static bool holds(struct world *w, uint32_t from, uint32_t to, struct bytes raw)
 	for (size_t i = 0; i < HELD_RULES_MAX; i++) {
 		const struct held_back *h = &plan->held[i];
 		bool about = (h->kinds & told.kind) != 0 && told.round >= h->first &&
-			     told.round <= h->last && (!h->of || is_one_of(h->of, told.author));
+			     told.round <= h->last &&
+			     (!h->of || told.author == EVERYBODY || is_one_of(h->of, told.author));
 		if (about && !node_is(w, h->but_to, to) && (h->for_ever || !s->healed))
 			return true;
 	}
@@ -158,6 +164,11 @@ static bool all_there(const struct world *w)
 		started += n->up;
 		if (plan->heal_quorum || n->gone || node_is(w, plan->slow, i))
 			continue;
+		if (node_is(w, plan->decides, i)) {
+			if (n->told < s->height)
+				return false;
+			continue;
+		}
 		if (!n->up || core_of(n)->height != s->height ||
 			core_of(n)->round < plan->heal_round)
 			return false;
@@ -169,14 +180,16 @@ static bool all_there(const struct world *w)
 static void check_locks(struct world *w)
 {
 	const struct scenario *plan = w->options.scenario;
-	for (uint32_t i = 0; i < w->node_count && plan->locks; i++) {
+	const struct scenario_state *s = state_of(w);
+	bool judged = plan->locks && !w->options.hunted;
+	for (uint32_t i = 0; i < w->node_count && judged; i++) {
 		const struct sim_node *n = &w->nodes[i];
 		int32_t wanted = -1;
 		for (int32_t round = 0; round < LOCKS_MAX; round++) {
 			if (node_is(w, plan->locked[round], i))
 				wanted = round;
 		}
-		if (n->up && core_of(n)->locked_round != wanted)
+		if (n->up && core_of(n)->height == s->height && core_of(n)->locked_round != wanted)
 			world_fail(w, "%s: role %c is locked in round %d, not %d", plan->name,
 				role_of_node(w, i), core_of(n)->locked_round, wanted);
 	}
@@ -209,10 +222,12 @@ static void wait_to_heal(struct world *w)
 		if (s->began_us == 0 && n->up && core_of(n)->height == s->height)
 			s->began_us = w->now_us;
 	}
-	if (w->checks.top >= s->height) {
-		world_fail(w, "%s: height %lld was decided before the story was told", plan->name,
-			(long long)s->height);
-		return;
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (w->nodes[i].told >= s->height && !node_is(w, plan->decides, i)) {
+			world_fail(w, "%s: height %lld was decided before the story was told",
+				plan->name, (long long)s->height);
+			return;
+		}
 	}
 	if (s->began_us != 0 && w->now_us >= s->began_us + plan->heal_ms * 1000 && all_there(w))
 		heal(w);
@@ -249,7 +264,8 @@ static void look(struct world *w)
 		return;
 	}
 	for (uint32_t i = 0; i < w->node_count && !s->judged; i++) {
-		if (w->nodes[i].up && w->nodes[i].told >= s->height)
+		if (w->nodes[i].up && w->nodes[i].told >= s->height &&
+			!node_is(w, w->options.scenario->decides, i))
 			judge(w, &w->nodes[i]);
 	}
 }

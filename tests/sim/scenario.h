@@ -30,14 +30,15 @@ struct scenario {
 	bool twins;           /* role 0 runs twice */
 	const char *sides[2]; /* nothing passes between them until it heals */
 	struct held_back held[HELD_RULES_MAX];
-	uint64_t start_ms_max;         /* validators start so much apart, at most */
-	uint64_t delay_ms;             /* of every message, beside the usual */
-	const char *never;             /* roles that never start */
-	const char *slow;              /* roles that the healing doesn't wait for */
-	int32_t heal_round;            /* it heals when all others are there ... */
-	uint64_t heal_ms;              /* ... or so long after the height began */
-	bool heal_quorum;              /* ... or when more than 2/3 have started */
-	bool locks;                    /* locked is what must have come of it by then */
+	uint64_t start_ms_max; /* validators start so much apart, at most */
+	uint64_t delay_ms;     /* of every message, beside the usual */
+	const char *never;     /* roles that never start */
+	const char *slow;      /* roles that the healing doesn't wait for */
+	int32_t heal_round;    /* it heals when all others are there ... */
+	uint64_t heal_ms;      /* ... or so long after the height began */
+	bool heal_quorum;      /* ... or when more than 2/3 have started */
+	const char *decides;   /* roles that have decided by then, and nobody has heard of it */
+	bool locks;            /* locked is what must have come of it by then */
 	const char *locked[LOCKS_MAX]; /* by round: roles locked there; nobody else is locked */
 	const char *dies;              /* roles that then die for good */
 	int32_t rounds; /* to decide in, the one it heals in included; 0: SCENARIO_ROUNDS */

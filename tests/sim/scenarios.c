@@ -85,6 +85,35 @@ static const struct scenario scenarios[] = {
 		.locked = {"2", "13"},
 		.dies = "0",
 	},
+	/* What locks are for (arXiv 1807.04938, lemma 5): one validator has decided X, and nobody
+	 * hears of it; the next proposer knows of no lock and proposes Y. */
+	{
+		.name = "decided-where-nobody-hears",
+		.claim = "a block that one alone has decided is decided by the others, no other",
+		.nodes = 4,
+		.held = {{0, 0, HELD_PROPOSAL, NULL, "023", false},
+			{0, 0, HELD_PREVOTE, "3", "023", false},
+			{0, 0, HELD_PRECOMMIT, "3", "", false}},
+		.heal_round = 2,
+		.decides = "3",
+		.locks = true,
+		.locked = {"02"},
+	},
+	/* The same with an older lock about: role 2 shows its proof for X of round 0 to those who
+	 * are locked on Y of round 1, which role 3 has decided and never tells. */
+	{
+		.name = "older-proof-against-a-newer-lock",
+		.claim = "an older proof of lock opens no newer lock",
+		.nodes = 4,
+		.held = {{0, 0, HELD_PROPOSAL, NULL, "012", false},
+			{0, 0, HELD_PREVOTE, "2", "", false},
+			{1, 1, HELD_PREVOTE, "3", "01", false},
+			{1, 1, HELD_PRECOMMIT, "3", "", true}},
+		.heal_round = 2,
+		.decides = "3",
+		.locks = true,
+		.locked = {"2", "01"},
+	},
 	/* go-ethereum 16406: three signers, each on its own head. */
 	{
 		.name = "three-signers-on-three-heads",

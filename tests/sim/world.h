@@ -33,6 +33,7 @@ struct sim_options {
 	uint32_t lies;                   /* in what ways: bits of enum lie */
 	const struct script *script;     /* NULL: none */
 	const struct scenario *scenario; /* of scenario_script */
+	bool hunted;                     /* a bug is in it: only what comes of a story counts */
 	/* Places actors, when everybody is there and nobody has started. NULL: nobody to place. */
 	void (*cast)(struct world *w);
 };

@@ -19,6 +19,7 @@ struct plan {
 	struct sim_options options;
 	uint64_t from, to;   /* seeds */
 	uint64_t everywhere; /* crash at each of the first so many deeds; 0: not so */
+	uint64_t stride;     /* of them */
 	bool twice;          /* each seed, to see the same hash */
 	bool stories;        /* one scenario, or all of them */
 	bool hunt;           /* something is wrong, and must be seen */
@@ -123,7 +124,8 @@ static void print_replay(const struct plan *p, const struct sim_options *o)
 	if (o->plant != PLANT_NONE)
 		printf(" --plant %s", plant_names[o->plant]);
 	if (o->crash_at != UINT64_MAX)
-		printf(" --crash-at %llu%s%s", (unsigned long long)o->crash_at,
+		printf(" --crash-node %u --crash-at %llu%s%s", o->crash_node,
+			(unsigned long long)o->crash_at,
 			o->crash_kind == CRASH_POWER ? " --power" : "",
 			o->crash_torn ? " --torn" : "");
 	printf(" --fault-ms %llu --blocks %lld --trace\n", (unsigned long long)o->fault_ms,
@@ -289,18 +291,24 @@ static int hunt(const struct plan *p)
 	return seen == 0;
 }
 
-/* A crash of each kind before, or in the midst of, each of the first deeds. */
+/* A crash of each kind before, or in the midst of, each of the first deeds of each node; with a
+ * stride only some of them, others for each node and kind. */
 static int crash_everywhere(const struct plan *p)
 {
 	struct sim_options o = p->options;
 	struct outcome out;
 	int status = 0;
-	uint64_t runs = 0, crashes = 0;
-	for (o.crash_at = 0; o.crash_at < p->everywhere; o.crash_at++) {
-		for (unsigned manner = 0; manner < 4; manner++) {
-			o.crash_kind = manner & 1 ? CRASH_POWER : CRASH_KILL;
-			o.crash_torn = manner & 2;
+	uint64_t runs = 0, crashes = 0, stride = p->stride > 0 ? p->stride : 1;
+	for (uint64_t kind = 0; kind < o.nodes * UINT64_C(4); kind++) {
+		o.crash_node = (uint32_t)(kind / 4);
+		o.crash_kind = kind & 1 ? CRASH_POWER : CRASH_KILL;
+		o.crash_torn = kind & 2;
+		for (o.crash_at = kind % stride; o.crash_at < p->everywhere; o.crash_at += stride) {
 			run(&out, &o);
+			if (out.good && out.crashes == 0) {
+				out.good = false;
+				snprintf(out.fault, sizeof out.fault, "it never came to that deed");
+			}
 			if (!out.good)
 				status |= broken(p, &o, &out);
 			runs++;
@@ -308,10 +316,11 @@ static int crash_everywhere(const struct plan *p)
 		}
 	}
 	if (status == 0)
-		printf("ok: killed and cut off at each of the first %llu deeds of %u nodes: %llu "
-		       "runs, %llu crashes, nothing lost, forked or signed twice\n",
-			(unsigned long long)p->everywhere, o.nodes, (unsigned long long)runs,
-			(unsigned long long)crashes);
+		printf("ok: killed and cut off, between and in the midst of deeds, at %s of the "
+		       "first %llu deeds of each of %u nodes: %llu runs, %llu crashes, nothing "
+		       "lost, forked or signed twice\n",
+			stride == 1 ? "each" : "some", (unsigned long long)p->everywhere, o.nodes,
+			(unsigned long long)runs, (unsigned long long)crashes);
 	return status;
 }
 
@@ -325,7 +334,8 @@ static void usage(void)
 	       "                       twins. Then more than 2/3 are healed and must commit.\n"
 	       "           [--twins] [--crashes] [--loss PER-MILLE] [--fault-ms MS] [--blocks N]\n"
 	       "           [--liars KIND[,KIND]|any [--liar-count N]]\n"
-	       "           [--crash-at DEED [--power] [--torn]] [--crash-everywhere DEEDS]\n"
+	       "           [--crash-at DEED [--crash-node N] [--power] [--torn]]\n"
+	       "           [--crash-everywhere DEEDS [--crash-stride N]]   of each node\n"
 	       "           [--scenario NAME|all]   a published failure, healed\n"
 	       "           [--hunt]   something is wrong and must be seen within the seeds\n"
 	       "           [--plant fence|hash|barrier|store]   must be seen within the seeds\n");
@@ -402,8 +412,12 @@ static bool take_value(struct plan *p, const char *name, const char *text)
 		o->blocks = (int64_t)value;
 	else if (strcmp(name, "--crash-at") == 0)
 		o->crash_at = value;
+	else if (strcmp(name, "--crash-node") == 0)
+		o->crash_node = (uint32_t)(value % SIM_NODES_MAX);
 	else if (strcmp(name, "--crash-everywhere") == 0)
 		p->everywhere = value;
+	else if (strcmp(name, "--crash-stride") == 0)
+		p->stride = value;
 	else
 		return false;
 	return true;

@@ -36,8 +36,8 @@ sim_test(seven_validators_two_lie --nodes 7 --liars any --loss 50 --seeds 1..12)
 sim_test(seven_validators_two_equivocate --nodes 7 --liars proposer,voter,amnesia --seeds 1..6)
 sim_test(one_validator_crashing_at_every_deed
 	--nodes 1 --fault-ms 100 --blocks 3 --crash-everywhere 250)
-sim_test(four_validators_one_crashing_at_every_deed
-	--nodes 4 --fault-ms 100 --blocks 3 --crash-everywhere 40)
+sim_test(each_of_four_validators_crashing_at_some_deed
+	--nodes 4 --fault-ms 100 --blocks 8 --crash-everywhere 240 --crash-stride 19)
 sim_test(same_seed_same_trace_of_one --nodes 1 --crashes --twice --seeds 1..10)
 sim_test(same_seed_same_trace_of_four --nodes 4 --crashes --loss 50 --twice --seeds 1..5)
 
@@ -82,6 +82,8 @@ sim_test(sees_blocks_told_before_they_are_durable --crashes --seeds 1..20 --plan
 sim_test(sees_another_app_hash --nodes 4 --seeds 1..20 --plant hash)
 
 sim_test_full(a_thousand_storms --storm --seeds 10001..11000)
+sim_test_full(each_of_four_validators_crashing_at_every_deed
+	--nodes 4 --fault-ms 100 --blocks 8 --crash-everywhere 300)
 sim_test_full(one_validator_crashing_often --nodes 1 --crashes --seeds 1000..1999)
 sim_test_full(four_validators_crashing_often --nodes 4 --crashes --seeds 1000..1999)
 sim_test_full(four_validators_losing_messages_often

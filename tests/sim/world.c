@@ -199,9 +199,10 @@ void world_init(struct world *w, const struct sim_options *options)
 	w->checks.faulty[options->nodes - 1] = options->twins;
 	for (uint32_t i = 0; i < w->node_count; i++)
 		node_init(&w->nodes[i], w, i, i < options->nodes ? i : options->nodes - 1);
-	w->nodes[0].crash_at = options->crash_at;
-	w->nodes[0].crash_kind = options->crash_kind;
-	w->nodes[0].crash_torn = options->crash_torn;
+	struct sim_node *crasher = &w->nodes[options->crash_node];
+	crasher->crash_at = options->crash_at;
+	crasher->crash_kind = options->crash_kind;
+	crasher->crash_torn = options->crash_torn;
 }
 
 void world_fini(struct world *w)

@@ -23,8 +23,9 @@ struct sim_options {
 	bool crashes;   /* one node at a time, now and then all */
 	unsigned loss;  /* messages lost, per mille, while there are faults */
 	enum plant plant;
-	/* One crash at this deed of node 0 and no other; UINT64_MAX: as crashes says. */
+	/* One crash at this deed of this node and no other; UINT64_MAX: as crashes says. */
 	uint64_t crash_at;
+	uint32_t crash_node;
 	enum crash_kind crash_kind;
 	bool crash_torn;
 	uint64_t fault_ms;               /* how long the faults last */

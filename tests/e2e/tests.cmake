@@ -51,3 +51,10 @@ if(TARGET aitbcd AND TARGET aitbc AND TARGET aitbc-miner)
 	set_tests_properties(e2e_cli PROPERTIES LABELS e2e TIMEOUT 300
 		ENVIRONMENT "AITBC_BIN=${CMAKE_BINARY_DIR};AITBC_DEVNET=${CMAKE_BINARY_DIR}/tests/cli;AITBC_BASE_PORT=auto;AITBC_OLLAMA_URL=http://127.0.0.1:9")
 endif()
+
+if(TARGET aitbcd AND TARGET aitbc)
+	e2e_program(light SOURCES e2e/light.c LINKS live chain_format)
+	add_test(NAME e2e_authority COMMAND ${BASH} ${PROJECT_SOURCE_DIR}/tests/e2e/authority.sh $<TARGET_FILE:e2e_light>)
+	set_tests_properties(e2e_authority PROPERTIES LABELS e2e TIMEOUT 300 RUN_SERIAL ON
+		ENVIRONMENT "AITBC_BIN=${CMAKE_BINARY_DIR};AITBC_DEVNET=${CMAKE_BINARY_DIR}/tests/authority;AITBC_BASE_PORT=auto")
+endif()

@@ -3,6 +3,7 @@ foreach(subject IN ITEMS apply bans config daemon files disk driver homes net_ra
 	unit_test(node_${subject} SOURCES unit/node_place.c LINKS node)
 endforeach()
 unit_test(node_net SOURCES unit/node_net_world.c LINKS node)
+unit_test(node_net_storm SOURCES unit/node_net_world.c LINKS node)
 # RocksDB and what it calls aren't built with the thread sanitizer, which then can't see what orders
 # their accesses.
 set_tests_properties(node_apply PROPERTIES ENVIRONMENT

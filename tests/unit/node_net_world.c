@@ -177,6 +177,11 @@ bool world_send(struct world *w, uint32_t from, uint32_t to, struct bytes frame)
 
 void hand_connect(struct hand *h, struct world *w)
 {
+	hand_connect_from(h, w, INADDR_LOOPBACK);
+}
+
+void hand_connect_from(struct hand *h, struct world *w, uint32_t address)
+{
 	memset(h, 0, sizeof *h);
 	h->w = w;
 	h->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -185,6 +190,8 @@ void hand_connect(struct hand *h, struct world *w)
 		.sin_port = htons(w->nodes[1].port),
 		.sin_addr = {htonl(INADDR_LOOPBACK)},
 	};
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = {htonl(address)}};
+	assert_int_equal(bind(h->fd, (struct sockaddr *)&from, sizeof from), 0);
 	assert_int_equal(connect(h->fd, (struct sockaddr *)&to, sizeof to), 0);
 	assert_int_equal(fcntl(h->fd, F_SETFL, O_NONBLOCK), 0);
 }

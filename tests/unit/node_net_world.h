@@ -78,6 +78,8 @@ struct hand {
 };
 
 void hand_connect(struct hand *h, struct world *w);
+/* The same from another address of loopback, in host order. */
+void hand_connect_from(struct hand *h, struct world *w, uint32_t address);
 void hand_close(struct hand *h);
 /* All of it, however long the other side takes to read; or until it is closed. */
 void hand_send(struct hand *h, const void *data, size_t len);

@@ -161,6 +161,7 @@ void world_open(struct world *w, size_t count, size_t validators)
 	w->count = count;
 	w->now_ms = 1000;
 	w->delay_ms = 1;
+	w->relink_ms = RELINK_MS;
 	make_genesis(w, validators);
 	for (size_t i = 0; i < count; i++) {
 		w->nodes[i].tick_ms = UINT64_MAX;
@@ -350,7 +351,8 @@ static void do_send(struct world *w, size_t node, const struct replica_effect *e
 static void do_drop(struct world *w, size_t node, size_t peer)
 {
 	struct replica_input down = {.kind = REPLICA_PEER_DOWN};
-	struct world_event again = {.at_ms = w->now_ms + RELINK_MS, .node = node, .relink = true};
+	struct world_event again = {
+		.at_ms = w->now_ms + w->relink_ms, .node = node, .relink = true};
 
 	if (w->links[node][peer].cut)
 		return;

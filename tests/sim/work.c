@@ -277,19 +277,29 @@ static bool next_sequence(struct act *a, uint64_t *sequence)
 	return true;
 }
 
-static void sign(struct act *a, struct buf *raw, Pb__Action *action, uint64_t sequence)
+/* One action, or many alike: a large transaction. */
+static void sign_many(
+	struct act *a, struct buf *raw, Pb__Action *action, size_t times, uint64_t sequence)
 {
 	struct random *dice = &a->work->dice;
 	const struct people *people = people_of(a);
 	Pb__TxBody body = PB__TX_BODY__INIT;
 	body.sequence = sequence;
-	body.fee = 2000 + random_below(dice, 1000);
+	body.fee = 2000 * times + random_below(dice, 1000);
 	body.mode = random_chance(dice, 500) ? PB__MODE__EACH : PB__MODE__ATOMIC;
-	body.actions = &action;
-	body.n_actions = 1;
+	Pb__Action *actions[TX_ACTIONS_MAX];
+	for (size_t i = 0; i < times; i++)
+		actions[i] = action;
+	body.actions = actions;
+	body.n_actions = times;
 	tx_sign(raw, &body, &people->secrets[a->who], &people->keys[a->who],
 		&people->genesis.chain_tag);
 	CHECK(buf_ok(raw));
+}
+
+static void sign(struct act *a, struct buf *raw, Pb__Action *action, uint64_t sequence)
+{
+	sign_many(a, raw, action, 1, sequence);
 }
 
 static void send(struct act *a, Pb__Action *action, uint64_t sequence)
@@ -355,15 +365,28 @@ static void flood_one(struct act *a, struct buf *raw)
 	sign(a, raw, transfer(a), next + random_below(dice, 80));
 }
 
+/* Large ones of one sender, each in its turn: they make blocks of many parts. */
+static void flood_large(struct act *a, struct buf *raw, uint64_t place)
+{
+	uint64_t next = 0, balance;
+	(void)a->node->app.vtable->account(
+		a->node->app.self, &people_of(a)->addresses[a->who], &next, &balance);
+	sign_many(a, raw, transfer(a), TX_ACTIONS_MAX, next + place);
+}
+
 void work_flood(struct work *k, struct world *w, struct sim_node *n, uint64_t count)
 {
-	struct act a = {.work = k, .world = w, .node = n};
+	struct act a = {.work = k, .world = w, .node = n, .who = DAVE};
 	struct buf raw;
+	bool large = random_chance(&k->dice, 300);
 	buf_init(&raw, 0);
 	arena_init(&a.arena, WORK_ARENA_BYTES_MAX);
-	for (; count > 0 && n->replica && !world_paused(w, n->index); count--) {
+	for (uint64_t i = 0; i < count && n->replica && !world_paused(w, n->index); i++) {
 		buf_clear(&raw);
-		flood_one(&a, &raw);
+		if (large)
+			flood_large(&a, &raw, i);
+		else
+			flood_one(&a, &raw);
 		node_submit(n, buf_view(&raw));
 		if (random_chance(&k->dice, 200) && n->replica)
 			node_submit(n, buf_view(&raw));

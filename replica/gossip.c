@@ -9,6 +9,7 @@
 #include "replica/messages.h"
 
 enum {
+	STATUS_NEWS_MS = 20,   /* after a height began: no word for each of many quick ones */
 	STATUS_MS = 100,       /* while a height is being decided */
 	STATUS_IDLE_MS = 1000, /* while there is nothing to decide */
 	QUIET_MS = 50, /* without a step of ours: what is missing elsewhere isn't on its way */
@@ -230,6 +231,12 @@ const char *gossip_on_status(struct replica *r, uint32_t peer, const Pb__NodeSta
 	return NULL;
 }
 
+static void say_within(struct replica *r, struct replica_now now, uint64_t ms)
+{
+	if (now.steady_ms + ms < r->status_due_ms)
+		r->status_due_ms = now.steady_ms + ms;
+}
+
 void gossip_run(struct replica *r, struct replica_now now, struct replica_effects *out)
 {
 	if (!r->config.has_peers)
@@ -240,15 +247,18 @@ void gossip_run(struct replica *r, struct replica_now now, struct replica_effect
 		r->seen_round = c->round;
 		r->seen_step = c->step;
 		r->quiet_from_ms = now.steady_ms + QUIET_MS;
-		/* The wait was idle, what has begun isn't. */
-		if (c->step != STEP_WAIT && r->status_due_ms > now.steady_ms + STATUS_MS)
-			r->status_due_ms = now.steady_ms + STATUS_MS;
+		/* The wait was idle, what has begun isn't. And whose turn it is may have no reason
+		 * of its own to begin: it must hear that we did. */
+		if (c->step != STEP_WAIT)
+			say_within(r, now, STATUS_MS);
 	}
 	/* Who is whole heights behind has nothing new to say at each of them. */
-	bool news = r->status_height != r->core.height && sync_flows(r, now) == 0;
-	if (news || now.steady_ms >= r->status_due_ms) {
-		bool idle = r->core.step == STEP_WAIT && !sync_behind(r);
+	if (r->status_height != r->core.height && sync_flows(r, now) == 0) {
 		r->status_height = r->core.height;
+		say_within(r, now, STATUS_NEWS_MS);
+	}
+	if (now.steady_ms >= r->status_due_ms) {
+		bool idle = r->core.step == STEP_WAIT && !sync_behind(r);
 		r->status_due_ms = now.steady_ms + (idle ? STATUS_IDLE_MS : STATUS_MS);
 		gossip_say_status(r, REPLICA_EVERYONE, out);
 	}

@@ -39,6 +39,19 @@ static uint64_t linked_ms(const struct replica *r)
 }
 
 /* When this height has a reason to start, on the steady clock. */
+/* Somebody honest among them has a reason: a transaction, say, that never came here. Were it our
+ * turn to propose, they would wait for us until their timeouts end the round. */
+static bool others_began(const struct replica *r)
+{
+	int64_t began = 0;
+	for (uint32_t i = 0; i < PEERS_MAX; i++) {
+		const struct replica_peer *p = &r->peers[i];
+		began += p->up && p->said.told && p->said.height == r->core.height &&
+			 p->said.step != STEP_WAIT;
+	}
+	return power_is_third(began, r->core.validators.count);
+}
+
 static uint64_t reason_ms(const struct replica *r, struct replica_now now)
 {
 	const Pb__EngineParams *engine = &r->config.engine;
@@ -47,7 +60,7 @@ static uint64_t reason_ms(const struct replica *r, struct replica_now now)
 		return steady_of_wall(now, last_ms + engine->interval_ms);
 	if (r->head.height < r->head.initial_height)
 		return now.steady_ms;
-	if (mempool_counts(r->config.mempool).ready > 0)
+	if (mempool_counts(r->config.mempool).ready > 0 || others_began(r))
 		return now.steady_ms;
 	uint64_t due = steady_of_wall(now, last_ms + engine->heartbeat_ms);
 	uint64_t wake_wall_ms = r->config.app.vtable->next_wake_ms(r->config.app.self);

@@ -53,6 +53,7 @@ void checks_fini(struct checks *c)
 	free(c->heights);
 	free(c->jobs);
 	free(c->txs);
+	accuse_fini(&c->accuse);
 }
 
 /* ---- signatures ---- */
@@ -134,12 +135,36 @@ static void overhear_precommit(struct checks *c, const struct vote *vote)
 
 void checks_heard(struct checks *c, const struct vote *vote)
 {
-	if (vote->type == VOTE_PRECOMMIT)
+	if (vote->type == VOTE_PRECOMMIT && !c->forks)
 		overhear_precommit(c, vote);
+}
+
+void checks_reached(struct checks *c, struct bytes message)
+{
+	if (c->forks)
+		accuse_message(&c->accuse, message, &c->validators, c->people->genesis.chain_id);
+}
+
+void checks_judge(struct checks *c)
+{
+	bool guilty[VALIDATORS_MAX];
+	int64_t power = 0;
+	accuse_name(guilty, &c->accuse, &c->validators, c->forked);
+	for (uint32_t i = 0; i < c->validators.count; i++) {
+		if (guilty[i] && !c->faulty[i])
+			breach(c, "height %lld: validator %u is blamed for a fork and is honest",
+				(long long)c->forked, i);
+		c->accused += guilty[i];
+		power += guilty[i] ? c->validators.v[i].power : 0;
+	}
+	if (power * 3 <= c->validators.total_power)
+		breach(c, "height %lld: a fork, and votes name only %zu of the guilty",
+			(long long)c->forked, c->accused);
 }
 
 void checks_sent(struct checks *c, struct bytes message)
 {
+	checks_reached(c, message);
 	Pb__PeerMessage *m = pb__peer_message__unpack(NULL, message.len, message.data);
 	if (!m) {
 		breach(c, "a message left that doesn't parse");
@@ -387,13 +412,16 @@ static bool look_at_head(
 	arena_init(&arena, READ_ARENA_BYTES_MAX);
 	if (!h->committed)
 		first_at(c, store, head);
+	else if (c->forks && !block_id_equal(&h->block, &head->block_id))
+		c->forked = head->height;
 	else if (!block_id_equal(&h->block, &head->block_id))
 		breach(c, "height %lld: node %u committed another block", (long long)head->height,
 			node);
 	else if (!hash_equal(&h->app_hash, &head->app_hash))
 		breach(c, "height %lld: node %u has another app_hash", (long long)head->height,
 			node);
-	look_at_commit(c, store, &arena, h, head->height);
+	if (c->forked == 0)
+		look_at_commit(c, store, &arena, h, head->height);
 	arena_fini(&arena);
 	return true;
 }
@@ -402,7 +430,7 @@ void checks_committed(struct checks *c, uint32_t node, struct store *store,
 	const struct hash32 *tx_hashes, size_t tx_count, int64_t height)
 {
 	struct chain_head head;
-	if (!look_at_head(c, &head, node, store))
+	if (!look_at_head(c, &head, node, store) || c->forked > 0)
 		return;
 	if (head.height != height)
 		breach(c, "node %u says height %lld and its store doesn't", node,

@@ -9,6 +9,7 @@
 #include "chain/store.h"
 #include "consensus/fence.h"
 #include "replica/head.h"
+#include "tests/sim/accuse.h"
 #include "tests/sim/people.h"
 
 enum { CHECKS_HEIGHTS_MAX = 20000, CHECKS_JOBS_MAX = 4096 };
@@ -65,7 +66,13 @@ struct checks {
 	size_t jobs_paid, jobs_ended;
 	bool faulty[VALIDATORS_MAX]; /* by seat: may sign and say what it likes */
 	size_t convictions;          /* proofs of double signing in blocks */
-	char fault[256];             /* "": all is well */
+	/* As many lie as it takes to fork: a fork is no breach; that nobody is to blame for it is.
+	 */
+	bool forks;
+	struct accuse accuse; /* only where there may be forks */
+	int64_t forked;       /* the height where two blocks were committed; 0: none */
+	size_t accused;       /* keys named for it */
+	char fault[256];      /* "": all is well */
 };
 
 void checks_init(struct checks *c, const struct people *people);
@@ -75,6 +82,10 @@ void checks_fini(struct checks *c);
 void checks_signed(struct checks *c, uint32_t who, const struct fence_record *record);
 /* A vote, rightly signed, has left a validator, who may be a liar. */
 void checks_heard(struct checks *c, const struct vote *vote);
+/* Two honest validators have parted: name the guilty, and hold that against what they are. */
+void checks_judge(struct checks *c);
+/* Bytes have reached a validator. */
+void checks_reached(struct checks *c, struct bytes message);
 /* Bytes have left an honest validator. */
 void checks_sent(struct checks *c, struct bytes message);
 /* A node says that the block at the top of its store is committed. */

@@ -7,6 +7,8 @@
 #include "tests/sim/lying.h"
 #include "tests/sim/world.h"
 
+enum { STALL_US_MAX = 30 * 1000 * 1000 };
+
 static const char *names[LIES] = {"proposer", "voter", "silent", "selective", "part", "bits",
 	"height", "time", "address", "block", "amnesia", "sync", "flood", "stranger", "replay",
 	"evidence"};
@@ -135,12 +137,33 @@ static void wakes(struct liar *l)
 	world_at(l->n->world, us, EVENT_ACTOR, l->n, 0);
 }
 
+/* Whoever is behind must never stand still for long: some honest one has what it lacks. */
+static void watch_stalls(struct world *w, struct plot *plot)
+{
+	const struct sim_node *best = world_best(w);
+	for (uint32_t i = 0; i < w->node_count && best && !w->options.forks; i++) {
+		const struct sim_node *n = &w->nodes[i];
+		bool behind = n->up && !w->checks.faulty[n->seat] && n->told + 2 < best->told;
+		if (!behind || n->told != plot->told[i]) {
+			plot->told[i] = n->told;
+			plot->moved_us[i] = w->now_us;
+		}
+		uint64_t still_us = w->now_us - plot->moved_us[i];
+		if (still_us > plot->still_us_max)
+			plot->still_us_max = still_us;
+		if (still_us > STALL_US_MAX)
+			world_fail(w, "node %u stands still at height %lld, the best is at %lld", i,
+				(long long)n->told, (long long)best->told);
+	}
+}
+
 static void due(void *self, struct sim_node *n, uint64_t detail)
 {
 	struct liar *l = self;
 	(void)detail;
 	if (n->replica && !(n->world->healing && l->mute_at_last))
 		lying_act(l);
+	watch_stalls(n->world, l->plot);
 	wakes(l);
 }
 
@@ -181,6 +204,8 @@ static void make_liar(struct world *w, struct plot *plot, uint32_t index)
 	l->lies = w->options.lies == LIES_DRAWN ? draw_lies(&l->dice) : w->options.lies;
 	l->mute_at_last = random_chance(&l->dice, 200);
 	l->manner = (unsigned)random_below(&l->dice, 3);
+	static const unsigned answers[] = {0, 1, 2, 2, 2, 3, 4};
+	l->answers = answers[random_below(&l->dice, sizeof answers / sizeof *answers)];
 	plot->members++;
 	struct actor actor = {.self = l,
 		.start = start,
@@ -204,6 +229,13 @@ void liars_cast(struct world *w)
 			continue;
 		make_liar(w, plot, index);
 		made++;
+	}
+	while (w->options.late) {
+		uint32_t index = (uint32_t)random_below(&w->dice, seats);
+		if (w->checks.faulty[index])
+			continue;
+		w->nodes[index].start_us = w->options.fault_ms * 700;
+		break;
 	}
 	if (--plot->members == 0)
 		free(plot);

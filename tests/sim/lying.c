@@ -246,6 +246,8 @@ static int64_t height_of(const Pb__PeerMessage *m)
 		return m->vote->height;
 	if (m->sum_case == PB__PEER_MESSAGE__SUM_BLOCK_PART)
 		return m->block_part->height;
+	if (m->sum_case == PB__PEER_MESSAGE__SUM_COMMIT)
+		return m->commit->height;
 	return INT64_MAX;
 }
 
@@ -257,6 +259,23 @@ static void answer_garbage(struct liar *l, uint32_t to)
 	word_raw(l->n, to, bytes_view(bytes, 1 + random_below(&l->dice, sizeof bytes)));
 }
 
+/* Another height's, too few signatures, one that is none, or those of other validators. */
+static void bend_commit(struct liar *l, Pb__Commit *commit)
+{
+	Pb__CommitSig *sig = commit->signatures[random_below(&l->dice, commit->n_signatures)];
+	switch (random_below(&l->dice, 6)) {
+	case 0: commit->height++; break;
+	case 1: commit->round++; break;
+	case 2: commit->n_signatures--; break;
+	case 3: commit->block_id->hash.data[7] ^= 1; break;
+	case 4: commit->block_id->part_set_header->total += 7; break;
+	default:
+		if (sig->signature.len > 0)
+			sig->signature.data[random_below(&l->dice, sig->signature.len)] ^= 1;
+		break;
+	}
+}
+
 /* The wrong height, a vote that isn't one, a block of another name. */
 static void answer_wrong(struct liar *l, uint32_t to, const Pb__PeerMessage *m)
 {
@@ -265,8 +284,6 @@ static void answer_wrong(struct liar *l, uint32_t to, const Pb__PeerMessage *m)
 	message.sum_case = m->sum_case;
 	if (m->sum_case == PB__PEER_MESSAGE__SUM_VOTE) {
 		Pb__Vote vote = *m->vote;
-		Pb__BlockID id;
-		pb__block_id__init(&id);
 		if (random_chance(&l->dice, 300))
 			vote.height++;
 		else if (random_chance(&l->dice, 500))
@@ -275,6 +292,13 @@ static void answer_wrong(struct liar *l, uint32_t to, const Pb__PeerMessage *m)
 			vote.validator_index = (vote.validator_index + 1) % 4;
 		message.vote = &vote;
 		word_message(l->n, to, &message);
+		return;
+	}
+	if (m->sum_case == PB__PEER_MESSAGE__SUM_COMMIT) {
+		size_t count = m->commit->n_signatures;
+		bend_commit(l, m->commit); /* it may: the message is told to one peer only */
+		word_message(l->n, to, m);
+		m->commit->n_signatures = count;
 		return;
 	}
 	Pb__BlockPart part = *m->block_part;
@@ -290,7 +314,9 @@ static void answer_wrong(struct liar *l, uint32_t to, const Pb__PeerMessage *m)
 
 static void say_answer(struct liar *l, uint32_t to, const Pb__PeerMessage *m, struct bytes raw)
 {
-	switch ((l->manner + (unsigned)height_of(m)) % 5) {
+	/* In one way always, or in each in its turn. */
+	uint64_t way = l->answers < 4 ? l->answers : (uint64_t)height_of(m) / 4 % 5;
+	switch (way) {
 	case 0: break;
 	case 1: answer_garbage(l, to); break;
 	case 2: answer_wrong(l, to, m); break;

@@ -23,6 +23,8 @@ struct plot {
 	uint64_t salt;
 	struct page pages[PAGES];
 	size_t next;
+	int64_t told[SIM_NODES_MAX]; /* by whom, and since when nothing more */
+	uint64_t moved_us[SIM_NODES_MAX], still_us_max;
 };
 
 struct liar {
@@ -30,7 +32,8 @@ struct liar {
 	struct plot *plot;
 	uint32_t lies;
 	struct random dice;
-	unsigned manner;   /* of heights it claims, and of answers to who is behind */
+	unsigned manner;   /* of heights it claims */
+	unsigned answers;  /* to who is behind */
 	bool mute_at_last; /* says nothing when the faults are over */
 	int64_t claimed;
 	/* Its replica's own proposal, kept back until the block is whole. */

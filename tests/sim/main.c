@@ -34,6 +34,7 @@ struct outcome {
 	uint32_t nodes;
 	uint64_t crashes, halts, happened, txs, paid, ended, convictions, partitions;
 	uint64_t struck[FAULT_KINDS];
+	uint64_t forks, accused; /* keys named for a fork */
 	int32_t rounds_max;
 	int32_t rounds; /* of a scenario: from healing to decision */
 };
@@ -68,6 +69,8 @@ static void run(struct outcome *out, const struct sim_options *options)
 	out->height = w->checks.top;
 	out->crashes = w->crashes;
 	out->happened = w->happened;
+	out->forks = w->checks.forked > 0;
+	out->accused = w->checks.accused;
 	out->txs = w->checks.tx_count;
 	out->paid = w->checks.jobs_paid;
 	out->ended = w->checks.jobs_ended;
@@ -117,6 +120,10 @@ static void print_replay(const struct plan *p, const struct sim_options *o)
 	}
 	if (o->liars > 0)
 		printf(" --liar-count %u", o->liars);
+	if (o->late)
+		printf(" --late");
+	if (o->forks)
+		printf(" --forks");
 	if (o->crashes)
 		printf(" --crashes");
 	if (o->loss)
@@ -141,6 +148,8 @@ static void add(struct outcome *sum, const struct outcome *out)
 	sum->crashes += out->crashes;
 	sum->halts += out->halts;
 	sum->convictions += out->convictions;
+	sum->forks += out->forks;
+	sum->accused += out->accused;
 	sum->partitions += out->partitions;
 	for (int kind = 0; kind < FAULT_KINDS; kind++)
 		sum->struck[kind] += out->struck[kind];
@@ -196,15 +205,22 @@ static void print_sum(const struct plan *p, const struct outcome *sum)
 	else
 		printf("1 to 7 nodes");
 	printf("%s%s%s%s: %lld blocks, %llu transactions, %llu jobs ended, %llu paid, %llu "
-	       "crashes, %llu convictions, nothing lost, forked or signed twice by the honest\n",
+	       "crashes, %llu convictions, %s\n",
 		o->storm ? ", in a storm" : "", o->crashes ? ", crashing" : "",
 		o->loss ? ", losing messages" : "",
 		p->twice ? ", each twice with the same trace" : "", (long long)sum->height,
 		(unsigned long long)sum->txs, (unsigned long long)sum->ended,
 		(unsigned long long)sum->paid, (unsigned long long)sum->crashes,
-		(unsigned long long)sum->convictions);
+		(unsigned long long)sum->convictions,
+		o->forks ? "no fork without its guilty"
+			 : "nothing lost, forked or signed twice by the honest");
 	if (o->storm)
 		print_storm(sum);
+	if (o->forks)
+		printf("    %llu forks, each blamed by votes alone on more than a third of the "
+		       "power: "
+		       "%llu keys, all of them liars'\n",
+			(unsigned long long)sum->forks, (unsigned long long)sum->accused);
 }
 
 static int many_seeds(const struct plan *p)
@@ -333,7 +349,7 @@ static void usage(void)
 	       "                       and failing disks, wrong clocks, floods, rot, wiped nodes,\n"
 	       "                       twins. Then more than 2/3 are healed and must commit.\n"
 	       "           [--twins] [--crashes] [--loss PER-MILLE] [--fault-ms MS] [--blocks N]\n"
-	       "           [--liars KIND[,KIND]|any [--liar-count N]]\n"
+	       "           [--liars KIND[,KIND]|any [--liar-count N] [--late] [--forks]]\n"
 	       "           [--crash-at DEED [--crash-node N] [--power] [--torn]]\n"
 	       "           [--crash-everywhere DEEDS [--crash-stride N]]   of each node\n"
 	       "           [--scenario NAME|all]   a published failure, healed\n"
@@ -359,7 +375,7 @@ static bool take_flag(struct plan *p, const char *name)
 		bool *flag;
 	} flags[] = {{"--trace", &o->trace}, {"--crashes", &o->crashes}, {"--torn", &o->crash_torn},
 		{"--twice", &p->twice}, {"--hunt", &p->hunt}, {"--twins", &o->twins},
-		{"--storm", &o->storm}};
+		{"--storm", &o->storm}, {"--late", &o->late}, {"--forks", &o->forks}};
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		if (strcmp(name, flags[i].name) == 0) {
 			*flags[i].flag = true;
@@ -444,7 +460,7 @@ int main(int argc, char **argv)
 	if (p.options.fault_ms == 0)
 		p.options.fault_ms = p.options.storm ? 2000 : 3000;
 	if (p.options.lies && p.options.liars == 0 && p.options.nodes > 0)
-		p.options.liars = (p.options.nodes - 1) / 3;
+		p.options.liars = (p.options.nodes - 1) / 3 + (p.options.forks ? 1 : 0);
 	if (p.options.lies)
 		p.options.cast = liars_cast;
 	check_set_sink(on_check);

@@ -130,6 +130,8 @@ static void do_apply(struct sim_node *n, struct apply_job *job)
 static void do_committed(struct sim_node *n, const struct replica_effect *e)
 {
 	n->told = e->u.committed.height;
+	if (n->world->options.forks && n->actor.says)
+		return; /* a fork is one between honest nodes */
 	struct hash32 *hashes = calloc(e->u.committed.tx_count + 1, sizeof *hashes);
 	CHECK(hashes);
 	memcpy(hashes, e->bytes.data ? e->bytes.data : (const uint8_t *)"", e->bytes.len);
@@ -289,6 +291,8 @@ void node_message(struct sim_node *n, uint32_t peer, struct bytes message)
 		n->actor.message(n->actor.self, n, peer, message);
 	if (actor_replaces(n))
 		return;
+	if (!n->actor.says)
+		checks_reached(&n->world->checks, message);
 	struct replica_input in = {.kind = REPLICA_MESSAGE};
 	in.u.peer.peer = peer;
 	in.u.peer.message = message;

@@ -95,7 +95,8 @@ void phases_heal(struct world *w)
 
 void phases_committed(struct world *w, struct store *store, int64_t height)
 {
-	if (!w->faults.storm || !w->healing || height < w->heal_height || height <= w->rounds_seen)
+	if ((!w->faults.storm && !w->options.lies) || w->options.forks || !w->healing ||
+		height < w->heal_height || height <= w->rounds_seen)
 		return;
 	w->rounds_seen = height;
 	struct arena arena;

@@ -4,7 +4,7 @@ program(sim
 	SOURCES sim/main.c sim/world.c sim/faults.c sim/phases.c sim/net.c sim/node.c sim/node_life.c
 		sim/disk.c sim/sick_store.c sim/checks.c sim/people.c sim/work.c
 		sim/scenario.c sim/scenarios.c
-		sim/liar.c sim/lying.c sim/flood.c sim/words.c
+		sim/liar.c sim/lying.c sim/flood.c sim/words.c sim/accuse.c
 	LINKS replica chain_settle chain genesis base)
 
 function(sim_test name)
@@ -34,6 +34,17 @@ sim_test(four_validators_one_lies --nodes 4 --liars any --crashes --loss 100 --s
 sim_test(five_validators_one_lies --nodes 5 --liars any --crashes --loss 50 --seeds 1..12)
 sim_test(seven_validators_two_lie --nodes 7 --liars any --loss 50 --seeds 1..12)
 sim_test(seven_validators_two_equivocate --nodes 7 --liars proposer,voter,amnesia --seeds 1..6)
+# Who begins late, with one of its peers lying about blocks.
+sim_test(a_latecomer_and_a_liar --nodes 4 --liars sync --late --fault-ms 10000 --seeds 1..10)
+sim_test(a_latecomer_and_a_liar_about_heights
+	--nodes 4 --liars sync,height --late --fault-ms 10000 --loss 30 --seeds 1..10)
+sim_test(a_latecomer_and_a_liar_of_any_kind
+	--nodes 7 --liars any --liar-count 1 --late --fault-ms 6000 --seeds 1..6)
+# One liar too many: the chain may fork, and never without proof against a third.
+sim_test(forks_of_four_are_blamed_on_the_guilty
+	--nodes 4 --liars proposer,voter,amnesia --forks --fault-ms 2000 --seeds 1..15)
+sim_test(forks_of_seven_are_blamed_on_the_guilty
+	--nodes 7 --liars proposer,voter --forks --fault-ms 1000 --seeds 1..5)
 sim_test(one_validator_crashing_at_every_deed
 	--nodes 1 --fault-ms 100 --blocks 3 --crash-everywhere 250)
 sim_test(each_of_four_validators_crashing_at_some_deed
@@ -92,6 +103,12 @@ sim_test_full(twins_often --nodes 4 --twins --crashes --loss 100 --seeds 4000..4
 sim_test_full(four_with_a_liar_often --nodes 4 --liars any --crashes --loss 100 --seeds 6000..6499)
 sim_test_full(five_with_a_liar_often --nodes 5 --liars any --crashes --loss 50 --seeds 6500..6699)
 sim_test_full(seven_with_two_liars_often --nodes 7 --liars any --loss 50 --seeds 6700..6999)
+sim_test_full(latecomers_and_a_liar_often
+	--nodes 4 --liars sync,height --late --fault-ms 10000 --loss 30 --seeds 7000..7499)
+sim_test_full(latecomers_and_a_liar_of_any_kind_often
+	--nodes 7 --liars any --liar-count 1 --late --fault-ms 6000 --seeds 7500..7999)
+sim_test_full(forks_are_blamed_on_the_guilty_often
+	--nodes 4 --liars proposer,voter,amnesia --forks --loss 50 --fault-ms 2000 --seeds 8000..8499)
 sim_test_full(twins_of_seven_often --nodes 7 --twins --loss 50 --seeds 5000..5199)
 sim_test_full(seven_validators_crashing_often --nodes 7 --crashes --loss 50 --seeds 3000..3199)
 

@@ -190,6 +190,7 @@ void world_init(struct world *w, const struct sim_options *options)
 	sha256_start(&w->trace);
 	people_init(&w->people, options->nodes);
 	checks_init(&w->checks, &w->people);
+	w->checks.forks = options->forks;
 	work_init(&w->work, random_next(&w->dice));
 	net_init(&w->net, w);
 	w->apply_us_max = 10 + random_below(&w->dice, 8000);
@@ -383,6 +384,10 @@ bool world_run(struct world *w)
 			w->script->look(w);
 		if (w->checks.fault[0])
 			world_fail(w, "%s", w->checks.fault);
+		if (w->checks.forked > 0)
+			break;
+		if (w->now_us > phases_end_us(w) && w->options.forks)
+			break; /* they may stop the chain as well */
 		if (w->now_us > phases_end_us(w))
 			world_fail(w, "no liveness: height %lld was to be reached, %lld was",
 				(long long)w->target, (long long)w->checks.top);
@@ -390,6 +395,11 @@ bool world_run(struct world *w)
 			world_fail(w, "too many events in %llu ms",
 				(unsigned long long)(w->now_us / 1000));
 	}
-	look_at_stores(w);
+	if (w->checks.forked > 0)
+		checks_judge(&w->checks);
+	else if (!w->options.forks)
+		look_at_stores(w);
+	if (w->checks.fault[0])
+		world_fail(w, "%s", w->checks.fault);
 	return !w->fault[0];
 }

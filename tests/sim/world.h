@@ -32,6 +32,8 @@ struct sim_options {
 	int64_t blocks;                  /* to be committed after them */
 	uint32_t liars;                  /* validators that lie */
 	uint32_t lies;                   /* in what ways: bits of enum lie */
+	bool forks;                      /* enough of them to fork the chain: is it their blame? */
+	bool late;                       /* one honest validator begins when the others are far */
 	const struct script *script;     /* NULL: none */
 	const struct scenario *scenario; /* of scenario_script */
 	bool hunted;                     /* a bug is in it: only what comes of a story counts */

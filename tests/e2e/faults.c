@@ -30,7 +30,8 @@ enum {
 	IN_FLIGHT_MS = 1500,      /* what was decided while two left may still arrive */
 	STANDSTILL_MS = 3 * 1000, /* then nothing may */
 	LOOK_MS = 20,
-	STOOD_STILL_MS = 2000
+	STOOD_STILL_MS = 2000,
+	LONG_SECONDS = 120 /* time for a rolling restart too */
 };
 
 enum hit {
@@ -42,10 +43,12 @@ enum hit {
 	HIT_TWO,   /* two of them away at once */
 	HIT_SPLIT, /* two on either side */
 	HIT_POWER, /* all four killed at once */
+	HIT_ROLL,  /* all four, one after the other, as for a new release */
 	HIT_COUNT
 };
 static const char *const hit_names[HIT_COUNT] = {"SIGKILL", "SIGSTOP for 10 s", "SIGTERM",
-	"disconnect for 10 s", "wipe", "two away", "split in halves", "SIGKILL of all four"};
+	"disconnect for 10 s", "wipe", "two away", "split in halves", "SIGKILL of all four",
+	"rolling restart"};
 
 static struct live_net net;
 static struct relay *network;
@@ -188,6 +191,7 @@ static void hurt(enum hit hit, size_t node)
 	case HIT_TWO:
 	case HIT_SPLIT:
 	case HIT_POWER:
+	case HIT_ROLL:
 	case HIT_COUNT: CHECK(false);
 	}
 	if (!alive)
@@ -217,6 +221,7 @@ static void heal(enum hit hit, size_t node)
 	case HIT_TWO:
 	case HIT_SPLIT:
 	case HIT_POWER:
+	case HIT_ROLL:
 	case HIT_COUNT: CHECK(false);
 	}
 }
@@ -357,6 +362,16 @@ static void hit_power(void)
 		await_recovery(HIT_POWER, i, healed_ms);
 }
 
+static void hit_roll(void)
+{
+	for (size_t i = 0; i < VALIDATORS; i++) {
+		hurt(HIT_TERM, i);
+		uint64_t healed_ms = now_ms();
+		heal(HIT_TERM, i);
+		await_recovery(HIT_ROLL, i, healed_ms);
+	}
+}
+
 static void hit_some(enum hit hit, uint64_t *seed)
 {
 	size_t node = draw(seed, VALIDATORS);
@@ -371,16 +386,17 @@ static void hit_some(enum hit hit, uint64_t *seed)
 	case HIT_TWO: hit_two(node, other, seed); break;
 	case HIT_SPLIT: hit_split(node, other); break;
 	case HIT_POWER: hit_power(); break;
+	case HIT_ROLL: hit_roll(); break;
 	case HIT_COUNT: break;
 	}
 }
 
-static bool all_hit(void)
+static bool all_hit(size_t kind_count)
 {
 	size_t kinds = 0;
-	for (size_t i = 0; i < HIT_COUNT; i++)
+	for (size_t i = 0; i < kind_count; i++)
 		kinds += hits[i] > 0;
-	return kinds == HIT_COUNT;
+	return kinds == kind_count;
 }
 
 /* Every kind once in random order, then again, until the time is over. The seed orders them; when
@@ -389,12 +405,13 @@ static void hurt_for_seconds(uint64_t seconds, uint64_t seed)
 {
 	uint64_t began_ms = now_ms();
 	enum hit deck[HIT_COUNT];
-	for (size_t i = 0; i < HIT_COUNT; i++)
+	size_t kinds = seconds < LONG_SECONDS ? HIT_ROLL : HIT_COUNT;
+	for (size_t i = 0; i < kinds; i++)
 		deck[i] = (enum hit)i;
-	for (size_t turn = 0; load.failures == 0; turn = (turn + 1) % HIT_COUNT) {
-		if (now_ms() - began_ms >= seconds * 1000 && all_hit())
+	for (size_t turn = 0; load.failures == 0; turn = (turn + 1) % kinds) {
+		if (now_ms() - began_ms >= seconds * 1000 && all_hit(kinds))
 			return;
-		size_t with = turn + draw(&seed, HIT_COUNT - turn);
+		size_t with = turn + draw(&seed, kinds - turn);
 		enum hit hit = deck[with];
 		deck[with] = deck[turn];
 		deck[turn] = hit;

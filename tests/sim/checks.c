@@ -305,6 +305,11 @@ static void count_commit(
 		const Pb__CommitSig *sig = commit->signatures[i];
 		const struct validator *v = &c->validators.v[i];
 		struct vote vote = {.type = VOTE_PRECOMMIT, .height = height, .index = i};
+		if (sig->block_id_flag != COMMIT_FLAG_ABSENT &&
+			(sig->validator_address.len != sizeof v->address.b ||
+				memcmp(sig->validator_address.data, v->address.b,
+					sizeof v->address.b) != 0))
+			breach(c, "height %lld: its commit names somebody else", (long long)height);
 		if (sig->block_id_flag != COMMIT_FLAG_COMMIT)
 			continue;
 		vote.round = commit->round;

@@ -77,8 +77,6 @@ all() {
 		--scenario older-proof-against-a-newer-lock --seeds 1..10
 	mutant "a valid block is not remembered" $core 's/c->valid_round = c->round;/;/' \
 		--scenario proposers-that-missed-the-prepared-block --seeds 1..10
-	mutant "first seen wins" $core 's/c->valid_round = c->round;/;/; s/fresh ? c->locked_round < 0 :/false ? false :/' \
-		--scenario four-signers-two-on-each-head --seeds 1..10
 	mutant "a quorum of an earlier round decides nothing" $core \
 		's/vote->type == VOTE_PRECOMMIT \&\& c->decided_round < 0/& \&\& vote->round == c->round/' "${storm[@]}" --seeds 1..200
 	mutant "votes count for whatever round it is" "$core $tally" \
@@ -90,7 +88,7 @@ all() {
 	mutant "timeouts don't grow" $core 's/base_ms + c->timing.growth_ms \* (uint64_t)c->round;/base_ms;/' \
 		--scenario network-slower-than-the-first-timeouts --seeds 1..10
 	mutant "a round without agreement never ends" $core 's/ask_timer(c, out, STEP_PRECOMMIT, c->timing.precommit_ms);/;/' \
-		"${storm[@]}" --seeds 1..100
+		--scenario four-signers-two-on-each-head --seeds 1..10
 	mutant "split prevotes are waited for without end" $core 's/ask_timer(c, out, STEP_PREVOTE, c->timing.prevote_ms);/;/' \
 		--scenario three-signers-on-three-heads --seeds 1..10
 	mutant "a silent proposer is waited for without end" $core 's/ask_timer(c, out, STEP_PROPOSE, c->timing.propose_ms);/;/' \
@@ -101,19 +99,14 @@ all() {
 	mutant "who is behind asks for nothing" replica/sync.c 's/if (!sync_behind(r) || is_patient(r, now))/if (true)/' --nodes 4 --crashes --seeds 1..50
 	mutant "lost votes are not repaired" $gossip 's/say_vote(p->r, p->peer, \&tally->slots\[i\].vote, p->out);//' \
 		--nodes 4 --crashes --loss 200 --seeds 1..100
-	mutant "lost proposals are not repaired" $gossip 's/say_proposal(p->r, p->peer, proposal, p->out);//' \
-		--nodes 4 --crashes --loss 200 --seeds 1..200
-	mutant "lost parts are not repaired" $gossip 's/say_part(p->r, p->peer, proposal->height.*/;/; s/number, \&c->id, \&c->parts, i, p->out);/;/' \
-		--nodes 4 --crashes --loss 200 --seeds 1..200
-	mutant "a lost proof of lock is not repaired" $gossip 's/repair_pol(p, proposal, has_pol);/;/' --nodes 4 --crashes --loss 300 --seeds 1..400
+	mutant "a lost proof of lock is not repaired" $gossip 's/repair_pol(p, proposal, has_pol);/;/' \
+		--scenario fail-stop-between-two-locks --seeds 1..10
 	# ---- restarts
 	mutant "votes are signed before their reasons are durable" $core 's/if (lock || c->validators.count > 1)/if (lock)/' \
 		--nodes 3 --crashes --seeds 1..60
-	mutant "votes leave before they are durable" $core '/The signature is in the log with this/,/PERSIST/ s/effect(out, c, EFFECT_PERSIST);/;/' \
-		--nodes 3 --crashes --seeds 1..200
 	mutant "a restart says nothing" $core 's/^\tresume_vote(c, out, VOTE_PRE.*//; s/^\tresume_proposal(c, out);//' --nodes 1 --crashes --seeds 1..100
 	mutant "the fence refuses nothing*" consensus/fence.c 's/return FENCE_REFUSE;/return FENCE_SIGN;/' --nodes 1 --crashes --seeds 1..50
-	mutant "the fence forgets the step" consensus/fence.c 's/return a->step < b->step ? -1 : 1;/return 1;/' --nodes 1 --crashes --seeds 1..50
+	mutant "the fence forgets the step" consensus/fence.c 's/return a->step < b->step ? -1 : 1;/return 1;/' --storm --seeds 1..400
 	mutant "the fence forgets the round" consensus/fence.c 's/return a->round < b->round ? -1 : 1;/return 1;/' \
 		--nodes 1 --crashes --seeds 1..200
 	mutant "the fence is off by one step" consensus/fence.c 's/if (later > 0)/if (later >= 0)/' --nodes 1 --crashes --seeds 1..50
@@ -129,11 +122,38 @@ all() {
 	mutant "a restart forgets the last commit" replica/replica.c 's/if (r->head.last_validators.count == 0)/if (true)/' "${storm[@]}" --seeds 1..100
 	# ---- who lies
 	mutant "a liar's second vote is ignored" $tally 's/^\t\tkeep_other(t, slot, vote);//' --nodes 4 --twins --seeds 1..50
-	mutant "evidence is as it came" replica/evidence.c 's/^\tbool in_order = .*/\tbool in_order = true;/' --nodes 4 --twins --seeds 1..50
 	mutant "evidence has the time of who tells it" replica/evidence.c \
 		's/timestamp_message_init(&time, head->time);/timestamp_message_init(\&time, pair->b.time);/' --nodes 4 --twins --seeds 1..50
 	mutant "evidence convicts twice" replica/evidence.c 's/return status == STATUS_NOT_FOUND ? STATUS_OK : status;/return STATUS_OK;/; s/\*fault = "evidence: in a block already";/;/' \
 		--nodes 4 --twins --seeds 1..200
+	mutant "a part's place isn't bound to its proof" chain/format/part_set.c 's/ || proof->index != index || proof->total != set->total/ || proof->total != set->total/' \
+		--storm --liars part --seeds 1..300
+	mutant "a part isn't held against its proof" chain/format/part_set.c 's/if (!hash_equal(&leaf, &proof->leaf) || /if (false \&\& /' \
+		--nodes 4 --liars part --seeds 1..100
+	mutant "a commit counts who it names, not who signed" chain/format/commit.c \
+		's/if (memcmp(vote.address.b, set->v\[i\].address.b, sizeof vote.address.b) != 0)/if (false)/' --nodes 4 --liars address --seeds 1..100
+	mutant "a vote may name anybody" replica/peers.c 's/if (memcmp(v->address.b, set->v\[v->index\].address.b, sizeof v->address.b) != 0)/if (false)/' \
+		--nodes 4 --liars stranger --seeds 1..200
+	mutant "votes aren't verified" replica/peers.c 's/if (!vote_verify(v, r->config.start.chain_id, &set->v\[v->index\].key))/if (false)/' \
+		--nodes 4 --liars any --seeds 1..300
+	mutant "any block of a proposer is good" replica/candidate.c '/^const char \*candidate_fault/,/^}/ s/^{/{\n\tif (head->height > 0)\n\t\treturn NULL;/' \
+		--nodes 4 --liars block --seeds 1..100
+	mutant "a block's time may fall" replica/candidate.c 's/if (timestamp_compare(c->time, head->time) <= 0)/if (false)/' --nodes 4 --liars time --seeds 1..200
+	mutant "a block's time may be any" $core 's/r->timely = ours ||.*/r->timely = true;/' --nodes 4 --liars time --seeds 1..200
+	mutant "one validator of a later round is reason enough" $core 's/if (power_is_third(power, c->validators.total_power))/if (power > 0)/' \
+		--nodes 4 --liars stranger,voter --seeds 1..200
+	mutant "a proof of double signing needs no signatures" replica/evidence.c \
+		's/if (!vote_verify(a, chain_id, &v->key) || !vote_verify(b, chain_id, &v->key))/if (false)/' --nodes 4 --liars evidence --seeds 1..100
+	mutant "a silent peer is asked for ever" replica/sync.c 's/^\t\task_again(s);/\t\t;/' --nodes 4 --liars sync --crashes --seeds 1..100
+	# ---- storms
+	mutant "rot in the log is where it ends" replica/replica.c 's/uint64_t needed = signed_here ? fence->log_bytes : 0;/uint64_t needed = 0;/' --storm --seeds 1..1000
+	mutant "a validator without its fence votes at once" replica/voice.c '/^static enum status doubt/,/^}/ s/^{/{\n\tif (r)\n\t\treturn STATUS_OK;/' \
+		--storm --seeds 1..1000
+	mutant "a new home with an old key votes at once" replica/voice.c '/^static void fall_silent/,/^}/ s/^{/{\n\tif (silence == REPLICA_LISTENING)\n\t\treturn;/' \
+		--storm --seeds 1..1000
+	mutant "a validator doesn't hear its own key elsewhere" replica/voice.c '/^void voice_heard/,/^}/ s/^{/{\n\tif (r)\n\t\treturn;/' --storm --seeds 1..1000
+	mutant "a failed write is taken for done" replica/apply.c \
+		's/else if ((status = store_write(job->store, &batch, true)) != STATUS_OK)/else if ((status = store_write(job->store, \&batch, true)) == STATUS_NO_MEMORY)/' --storm --seeds 1..300
 	# ---- money
 	mutant "the head isn't in its block's batch" replica/apply.c 's/^\t\t.head = head,/\t\t.head = chain_head_to_pb(\&job->executed->head, \&job->arena),/' \
 		--nodes 1 --crashes --seeds 1..20

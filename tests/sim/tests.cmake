@@ -112,6 +112,10 @@ sim_test_full(forks_are_blamed_on_the_guilty_often
 sim_test_full(twins_of_seven_often --nodes 7 --twins --loss 50 --seeds 5000..5199)
 sim_test_full(seven_validators_crashing_often --nodes 7 --crashes --loss 50 --seeds 3000..3199)
 
+add_test(NAME sim_sees_some_bugs_put_into_the_production_code
+	COMMAND ${PROJECT_SOURCE_DIR}/tests/sim/mutants.sh ${CMAKE_BINARY_DIR}/tests/some few)
+set_tests_properties(sim_sees_some_bugs_put_into_the_production_code
+	PROPERTIES LABELS "sim" PROCESSORS 2 TIMEOUT 900)
 add_test(NAME sim_sees_bugs_put_into_the_production_code
 	COMMAND ${PROJECT_SOURCE_DIR}/tests/sim/mutants.sh ${CMAKE_BINARY_DIR}/tests)
 set_tests_properties(sim_sees_bugs_put_into_the_production_code

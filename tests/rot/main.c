@@ -6,7 +6,8 @@
  * row answers with an error. Never: a row that differs, a row that is missing, a second signature,
  * an end without a name, a hang.
  *
- *   rot [--trials FROM..TO] [--trace]     one line a claim; exit code 0 only when all hold */
+ *   rot [--trials FROM..TO] [--trace]     one line a claim; exit code 0 only when all hold
+ *   rot --lengths MANIFEST|wal            each bit of the lengths of its records instead */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <ftw.h>
@@ -28,6 +29,7 @@
 enum {
 	BLOCKS = 12,
 	FILES_MAX = 128,
+	RECORDS_MAX = 1024,
 	TRIAL_S = 60, /* of real time: then it hangs */
 	REACH_MS = 120 * 1000,
 	TEXT_BYTES = 600,
@@ -60,6 +62,8 @@ struct files {
 struct plan {
 	uint64_t from, to;
 	bool trace;
+	const char *lengths; /* of the first file whose name has this in it; NULL: by chance */
+	size_t file, records[RECORDS_MAX];
 	char dir[64];
 	struct cluster cluster;
 	struct files files;
@@ -238,6 +242,35 @@ static size_t pick_file(const struct files *f)
 	}
 	CHECK(like > 0);
 	return chosen;
+}
+
+/* The records of a file in the library's log format: blocks of 32 KiB, each record with a head of 7
+ * bytes. One whose length is more than what is left looks as if a crash had cut it short. */
+static size_t find_records(struct plan *p)
+{
+	enum { BLOCK = 32 * 1024, HEAD = 7 };
+	char path[NODE_PATH_BYTES], fault[NODE_FAULT_BYTES];
+	struct buf content = {0};
+	size_t count = 0, at = 0;
+	while (p->file < p->files.count && !is_like(p->files.names[p->file], p->lengths))
+		p->file++;
+	if (p->file == p->files.count)
+		die("no such file");
+	snprintf(path, sizeof path, "%s/%s", p->cluster.members[0].home, p->files.names[p->file]);
+	if (files_read(&content, path, HOME_FILE_BYTES_MAX, fault) != STATUS_OK)
+		die(fault);
+	while (count < RECORDS_MAX && at + HEAD < content.len) {
+		size_t left = BLOCK - at % BLOCK;
+		if (left < HEAD) {
+			at += left;
+			continue;
+		}
+		const uint8_t *head = content.data + at;
+		p->records[count++] = at;
+		at += HEAD + (head[4] | (size_t)head[5] << 8);
+	}
+	buf_fini(&content);
+	return count;
 }
 
 static void copy_home(const struct files *f, const char *from, const char *to, size_t rotten,
@@ -433,6 +466,11 @@ static void try_one(struct verdict *v, const struct plan *p, uint64_t trial)
 	uint8_t change = dice(8) == 0 ? 0
 			 : dice(2)    ? (uint8_t)(1u << dice(8))
 				      : (uint8_t)(1 + dice(255));
+	if (p->lengths) {
+		file = p->file;
+		at = p->records[(trial - 1) / 16] + 4 + (trial - 1) % 16 / 8;
+		change = (uint8_t)(1u << (trial - 1) % 8);
+	}
 	snprintf(home, sizeof home, "%s/trial-%llu", p->dir, (unsigned long long)trial);
 	copy_home(&p->files, m->home, home, file, at, change);
 	snprintf(m->home, sizeof m->home, "%s", home);
@@ -498,7 +536,7 @@ static void run_trial(struct verdict *out, const struct plan *p, uint64_t trial)
 
 static int usage(void)
 {
-	printf("usage: rot [--trials FROM..TO] [--trace]\n");
+	printf("usage: rot [--trials FROM..TO | --lengths MANIFEST|wal] [--trace]\n");
 	return 2;
 }
 
@@ -513,6 +551,8 @@ int main(int argc, char **argv)
 		char *end = argv[i];
 		if (strcmp(argv[i], "--trace") == 0) {
 			p->trace = true;
+		} else if (strcmp(argv[i], "--lengths") == 0 && i + 1 < argc) {
+			p->lengths = strcmp(argv[++i], "wal") == 0 ? library_log : argv[i];
 		} else if (strcmp(argv[i], "--trials") == 0 && i + 1 < argc) {
 			p->from = p->to = strtoull(argv[++i], &end, 10);
 			if (strncmp(end, "..", 2) == 0)
@@ -527,6 +567,10 @@ int main(int argc, char **argv)
 	if (!keys_start(blinding))
 		return 2;
 	make_world(p);
+	if (p->lengths) {
+		p->from = 1;
+		p->to = 16 * find_records(p);
+	}
 	for (uint64_t trial = p->from; trial <= p->to; trial++) {
 		struct verdict verdict;
 		run_trial(&verdict, p, trial);

@@ -463,16 +463,14 @@ static void try_one(struct verdict *v, const struct plan *p, uint64_t trial)
 	dice_state = trial * 0x2545f4914f6cdd1du;
 	size_t file = pick_file(&p->files);
 	size_t at = (size_t)dice(p->files.sizes[file]);
-	uint8_t change = dice(8) == 0 ? 0
-			 : dice(2)    ? (uint8_t)(1u << dice(8))
-				      : (uint8_t)(1 + dice(255));
+	unsigned change = dice(8) == 0 ? 0 : dice(2) ? 1u << dice(8) : 1 + (unsigned)dice(255);
 	if (p->lengths) {
 		file = p->file;
 		at = p->records[(trial - 1) / 16] + 4 + (trial - 1) % 16 / 8;
 		change = (uint8_t)(1u << (trial - 1) % 8);
 	}
 	snprintf(home, sizeof home, "%s/trial-%llu", p->dir, (unsigned long long)trial);
-	copy_home(&p->files, m->home, home, file, at, change);
+	copy_home(&p->files, m->home, home, file, at, (uint8_t)change);
 	snprintf(m->home, sizeof m->home, "%s", home);
 	m->rocks = true;
 	c->keeps_batches = false;

@@ -84,6 +84,31 @@ static void a_thousand_strangers_cost_a_bounded_number_of_descriptors_and_leave_
 	UNTIL(w, w->nodes[1].heard[0].len > 0);
 }
 
+/* As behind a bad line: the newest link counts, and the old ones leave nothing. */
+static void a_peer_that_comes_back_again_and_again_has_one_link(void **state)
+{
+	enum { TIMES = 200 };
+	struct world *w = *state;
+	struct hand old, new;
+	world_start(w, 1);
+	hand_connect(&old, w);
+	hand_prove(&old);
+	size_t before = open_files();
+	for (uint32_t i = 0; i < TIMES; i++) {
+		hand_connect_from(&new, w, 0x7f000100u + i);
+		hand_prove(&new);
+		UNTIL(w, hand_is_closed(&old));
+		hand_close(&old);
+		old = new;
+		assert_int_equal(net_up_count(w->nodes[1].net), 1);
+		assert_int_equal(open_files(), before);
+	}
+	assert_int_equal(w->nodes[1].up[0], TIMES + 1);
+	assert_int_equal(w->nodes[1].down[0], TIMES);
+	hand_close(&old);
+	UNTIL(w, net_up_count(w->nodes[1].net) == 0);
+}
+
 static void after_a_time_without_descriptors_peers_are_let_in_again(void **state)
 {
 	struct world *w = *state;
@@ -108,6 +133,7 @@ int main(void)
 #define CLAIM(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
 		CLAIM(a_thousand_strangers_cost_a_bounded_number_of_descriptors_and_leave_none),
+		CLAIM(a_peer_that_comes_back_again_and_again_has_one_link),
 		CLAIM(after_a_time_without_descriptors_peers_are_let_in_again),
 	};
 	return cmocka_run_group_tests(tests, world_begin, NULL);

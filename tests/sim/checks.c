@@ -376,6 +376,26 @@ static void look_at_evidence(struct checks *c, const struct candidate *block)
 	}
 }
 
+/* A block names what it stands on; who made it may have lied. */
+static void look_at_header(struct checks *c, const struct candidate *block, int64_t height)
+{
+	const Pb__Header *header = block->block->header;
+	const struct height_seen *last = &c->heights[height - 1];
+	struct block_id id;
+	if (header->height != height)
+		breach(c, "height %lld: its block says %lld", (long long)height,
+			(long long)header->height);
+	if (height - 1 < c->people->genesis.initial_height || !last->committed)
+		return;
+	if (!block_id_from_pb(&id, header->last_block_id) || !block_id_equal(&id, &last->block))
+		breach(c, "height %lld: its block follows another", (long long)height);
+	if (header->app_hash.len != sizeof last->app_hash.b ||
+		memcmp(header->app_hash.data, last->app_hash.b, sizeof last->app_hash.b) != 0)
+		breach(c, "height %lld: its block names another app_hash", (long long)height);
+	if (timestamp_compare(block->time, last->time) <= 0)
+		breach(c, "height %lld: its block's time is not later", (long long)height);
+}
+
 /* The first node that has this height sets what the others must agree with. */
 static void first_at(struct checks *c, struct store *store, const struct chain_head *head)
 {
@@ -393,8 +413,11 @@ static void first_at(struct checks *c, struct store *store, const struct chain_h
 		c->txs[c->tx_count++] =
 			(struct tx_seen){block->tx_hashes[i], head->height, (uint32_t)i};
 	}
-	if (block)
+	if (block) {
+		h->time = block->time;
+		look_at_header(c, block, head->height);
 		look_at_evidence(c, block);
+	}
 	candidate_free(block);
 	audit(c, store, head->height);
 	agree(c, h, head->height);

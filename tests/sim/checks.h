@@ -32,6 +32,7 @@ struct height_seen {
 	bool committed;
 	struct block_id block;
 	struct hash32 app_hash;
+	struct timestamp time;
 	struct heard *heard;
 	size_t heard_count;
 	bool decided; /* by precommits that left their makers */

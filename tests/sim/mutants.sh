@@ -107,8 +107,6 @@ all() {
 	mutant "a restart says nothing" $core 's/^\tresume_vote(c, out, VOTE_PRE.*//; s/^\tresume_proposal(c, out);//' --nodes 1 --crashes --seeds 1..100
 	mutant "the fence refuses nothing*" consensus/fence.c 's/return FENCE_REFUSE;/return FENCE_SIGN;/' --nodes 1 --crashes --seeds 1..50
 	mutant "the fence forgets the step" consensus/fence.c 's/return a->step < b->step ? -1 : 1;/return 1;/' --storm --seeds 1..400
-	mutant "the fence forgets the round" consensus/fence.c 's/return a->round < b->round ? -1 : 1;/return 1;/' \
-		--nodes 1 --crashes --seeds 1..200
 	mutant "the fence is off by one step" consensus/fence.c 's/if (later > 0)/if (later >= 0)/' --nodes 1 --crashes --seeds 1..50
 	mutant "the fence writes over its record in force" consensus/fence.c 's/return (unsigned)((in_force->counter + 1) % 2);/return (unsigned)(in_force->counter % 2);/' \
 		--nodes 1 --crashes --seeds 1..50
@@ -122,8 +120,6 @@ all() {
 	mutant "a restart forgets the last commit" replica/replica.c 's/if (r->head.last_validators.count == 0)/if (true)/' "${storm[@]}" --seeds 1..100
 	# ---- who lies
 	mutant "a liar's second vote is ignored" $tally 's/^\t\tkeep_other(t, slot, vote);//' --nodes 4 --twins --seeds 1..50
-	mutant "evidence has the time of who tells it" replica/evidence.c \
-		's/timestamp_message_init(&time, head->time);/timestamp_message_init(\&time, pair->b.time);/' --nodes 4 --twins --seeds 1..50
 	mutant "evidence convicts twice" replica/evidence.c 's/return status == STATUS_NOT_FOUND ? STATUS_OK : status;/return STATUS_OK;/; s/\*fault = "evidence: in a block already";/;/' \
 		--nodes 4 --twins --seeds 1..200
 	mutant "a part's place isn't bound to its proof" chain/format/part_set.c 's/ || proof->index != index || proof->total != set->total/ || proof->total != set->total/' \
@@ -155,8 +151,6 @@ all() {
 	mutant "a failed write is taken for done" replica/apply.c \
 		's/else if ((status = store_write(job->store, &batch, true)) != STATUS_OK)/else if ((status = store_write(job->store, \&batch, true)) == STATUS_NO_MEMORY)/' --storm --seeds 1..300
 	# ---- money
-	mutant "the head isn't in its block's batch" replica/apply.c 's/^\t\t.head = head,/\t\t.head = chain_head_to_pb(\&job->executed->head, \&job->arena),/' \
-		--nodes 1 --crashes --seeds 1..20
 	mutant "a payment is made twice*" chain/settle/jobs.c 's/^\tmoney_credit(run->state, to, uaitbc);/&&/' --nodes 1 --seeds 1..20
 	mutant "money comes from nowhere" chain/settle/actions_account.c \
 		's/money_credit(run->state, &to, act->amount);/money_credit(run->state, \&to, act->amount + 1);/' --nodes 1 --seeds 1..20

@@ -5,8 +5,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "node/slice.h"
-
 /* A block this small is done before a thread would have woken: on the loop, then, where under low
  * load the way to the answer is shorter by six changes of threads. */
 enum { SMALL_TXS = 8, SMALL_BYTES = 8 * 1024 };
@@ -60,7 +58,6 @@ static void *work(void *arg)
 	struct applier *a = arg;
 	uint64_t one = 1;
 	pthread_setname_np(pthread_self(), "apply");
-	slice_short();
 	pthread_mutex_lock(&a->lock);
 	for (;;) {
 		while (!a->in.first && !a->stopping)

@@ -383,6 +383,7 @@ int daemon_run(const char *home, const struct config *config)
 	p->config = config;
 	p->log = (struct log){config_log_level(config), log_line, NULL};
 	signal(SIGPIPE, SIG_IGN);
+	slice_short();
 	p->loop = precise_loop();
 	if (!p->loop) {
 		fprintf(stderr, "aitbcd: no event loop\n");
@@ -403,7 +404,6 @@ int daemon_run(const char *home, const struct config *config)
 		/* What stopped the validator while it started broke a loop that did not run yet. */
 		if (!p->stopped) {
 			say_ready(p);
-			slice_short();
 			event_base_dispatch(p->loop);
 		}
 		code = p->stopped ? 2 : 0;

@@ -72,6 +72,9 @@ void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *o
 	pb__node_status__init(&status);
 	status.height = r->core.height;
 	status.base_height = r->head.base_height;
+	if (status.height == r->head.height + 1 && r->head.height >= r->head.initial_height)
+		status.last_block =
+			wire_borrow(r->head.block_id.hash.b, sizeof r->head.block_id.hash.b);
 	status.round = r->core.round;
 	status.step = (int32_t)r->core.step;
 	static const struct validator_key nobody;
@@ -226,6 +229,7 @@ const char *gossip_on_status(struct replica *r, uint32_t peer, const Pb__NodeSta
 		return fault;
 	p->height = status->height;
 	p->base_height = status->base_height;
+	fork_compare(r, peer, status, out);
 	if (status->height == r->core.height && now.steady_ms >= r->quiet_from_ms)
 		repair(r, peer, status, now, out);
 	return NULL;

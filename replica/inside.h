@@ -38,10 +38,11 @@ struct incoming {
 struct replica_peer {
 	bool up;
 	struct replica_peer_state said;
-	int64_t height;      /* it decides; never goes back */
-	int64_t base_height; /* lowest block it keeps */
-	size_t early_bytes;  /* of the messages kept for it in early */
-	uint32_t parts_told; /* how many it had when it last said, at parts_told_height */
+	int64_t height;           /* it decides; never goes back */
+	int64_t base_height;      /* lowest block it keeps */
+	size_t early_bytes;       /* of the messages kept for it in early */
+	int64_t fork_told_height; /* our commit of it was said, as its block is another */
+	uint32_t parts_told;      /* how many it had when it last said, at parts_told_height */
 	int64_t parts_told_height;
 	uint64_t parts_due_ms;    /* parts are repaired to it no sooner */
 	uint32_t misses;          /* blocks asked for in vain since the last that came */
@@ -108,6 +109,7 @@ struct replica {
 	int64_t old_rounds_height;
 	int32_t old_rounds_round;
 	uint32_t old_rounds;
+	int64_t fork_height;   /* where another commit was seen; 0: nowhere */
 	int64_t status_height; /* last said to everybody */
 	int64_t seen_height;   /* the core stands here since QUIET_MS before quiet_from_ms */
 	int32_t seen_round;
@@ -216,6 +218,12 @@ const char *gossip_on_status(struct replica *r, uint32_t peer, const Pb__NodeSta
 	struct replica_now now, struct replica_effects *out);
 void gossip_run(struct replica *r, struct replica_now now, struct replica_effects *out);
 uint64_t gossip_next_ms(const struct replica *r);
+
+/* fork.c: when more than a third lied */
+void fork_compare(struct replica *r, uint32_t peer, const Pb__NodeStatus *status,
+	struct replica_effects *out);
+const char *fork_on_commit(
+	struct replica *r, const Pb__Commit *commit, struct replica_effects *out);
 
 /* sync.c: catching up, and helping others to */
 void sync_on_request(struct replica *r, uint32_t peer, const Pb__BlockRequest *request,

@@ -272,6 +272,15 @@ static const char *on_evidence(struct replica *r, const Pb__DuplicateVoteEvidenc
 	return status == STATUS_OK && fault == evidence_forged ? fault : NULL;
 }
 
+static const char *on_commit(struct replica *r, uint32_t peer, const Pb__Commit *commit,
+	struct replica_now now, struct replica_effects *out)
+{
+	if (!commit_form_valid(commit))
+		return "commit form";
+	const char *fault = fork_on_commit(r, commit, out);
+	return fault ? fault : sync_on_commit(r, peer, commit, now);
+}
+
 static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMessage *m,
 	struct replica_now now, struct replica_effects *out)
 {
@@ -289,7 +298,7 @@ static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMess
 		submit(r, m->transaction, out);
 		return NULL;
 	case PB__PEER_MESSAGE__SUM_EVIDENCE: return on_evidence(r, m->evidence);
-	case PB__PEER_MESSAGE__SUM_COMMIT: return sync_on_commit(r, peer, m->commit, now);
+	case PB__PEER_MESSAGE__SUM_COMMIT: return on_commit(r, peer, m->commit, now, out);
 	case PB__PEER_MESSAGE__SUM__NOT_SET:
 	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
 	}

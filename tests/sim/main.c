@@ -12,6 +12,7 @@
 
 static const char *plant_names[PLANTS] = {"none", "fence", "hash", "barrier", "store"};
 
+enum { SEEDS_PER_WORD = 1000 };
 enum { STORY_MS = 60000 }; /* at most until a scenario heals */
 enum { SEEN_ENOUGH = 10 };
 
@@ -240,6 +241,9 @@ static int many_seeds(const struct plan *p)
 			}
 		}
 		add(&sum, &out);
+		uint64_t done = o.seed - p->from + 1;
+		if (done % SEEDS_PER_WORD == 0) /* who waits for very many wants to know */
+			fprintf(stderr, "%llu seeds\n", (unsigned long long)done);
 	}
 	if (status == 0)
 		print_sum(p, &sum);

@@ -219,6 +219,7 @@ static enum status fill_view(struct daemon_parts *p, char fault[NODE_FAULT_BYTES
 		.driver = p->driver,
 		.net = p->net,
 		.genesis = p->genesis,
+		.me = validator_address_of(&p->view.identity.validator_key),
 		.moniker = p->config->moniker,
 	};
 	return STATUS_OK;

@@ -59,6 +59,7 @@ static void look_peer(struct stall_seat *seat, const struct stall_source *s, uin
 	uint64_t now_ms = clock_steady_ms();
 	seat->contact = STALL_LINKED;
 	seat->told = said->told;
+	seat->silent = said->silent;
 	seat->height = said->height;
 	seat->round = said->round;
 	seat->step = said->step;
@@ -70,8 +71,9 @@ static void look_seat(struct stall_seat *seat, const struct stall_source *s, uin
 	const struct consensus *c = replica_consensus(driver_replica(s->driver));
 	seat->address = c->validators.v[index].address;
 	seat->power = c->validators.v[index].power;
-	if (c->my_index == (int64_t)index) {
+	if (memcmp(seat->address.b, s->me.b, sizeof s->me.b) == 0) {
 		seat->contact = STALL_ME;
+		seat->silent = replica_silent(driver_replica(s->driver)) != NULL;
 		name_seat(seat, s, s->moniker);
 		return;
 	}
@@ -149,6 +151,8 @@ void stall_look(struct stall *out, const struct stall_source *source)
 	out->round = c->round;
 	out->kind = kind_of(c, replica_catching_up(r));
 	out->ahead = greatest_height(source);
+	out->silent = replica_silent(r);
+	out->clock_paused = replica_clock_paused(r);
 	out->count = c->validators.count;
 	out->proposer = consensus_proposer(c, c->round);
 	if (height.begun_ms > 0)
@@ -183,7 +187,9 @@ const char *stall_kind_name(enum stall_kind kind)
 void stall_seat_text(struct buf *out, const struct stall *stall, const struct stall_seat *seat)
 {
 	switch (seat->contact) {
-	case STALL_ME: buf_append_text(out, "this node"); return;
+	case STALL_ME:
+		buf_append_text(out, seat->silent ? "this node, which may not vote" : "this node");
+		return;
 	case STALL_AWAY:
 		buf_appendf(out, "not connected for %llu s",
 			(unsigned long long)(seat->away_ms / 1000));
@@ -194,6 +200,8 @@ void stall_seat_text(struct buf *out, const struct stall *stall, const struct st
 	if (seat->silent_ms >= SILENT_MS || !seat->told)
 		buf_appendf(out, "connected, silent for %llu s",
 			(unsigned long long)(seat->silent_ms / 1000));
+	else if (seat->silent)
+		buf_append_text(out, "connected, says that it may not vote");
 	else if (seat->height != stall->height)
 		buf_appendf(out, "at height %lld", (long long)seat->height);
 	else if (seat->round != stall->round)
@@ -272,6 +280,15 @@ static void put_unlinked(struct buf *out, const struct stall *stall)
 	}
 }
 
+/* What keeps this node itself from its part. */
+static void put_self(struct buf *out, const struct stall *stall)
+{
+	if (stall->silent)
+		buf_appendf(out, "; this node may not vote: %s", stall->silent);
+	if (stall->clock_paused)
+		buf_append_text(out, "; this node's clock leapt ahead: it proposes nothing");
+}
+
 void stall_text(struct buf *out, const struct stall *stall)
 {
 	buf_appendf(out, "height %lld ", (long long)stall->height);
@@ -288,10 +305,14 @@ void stall_text(struct buf *out, const struct stall *stall)
 		break;
 	case STALL_PROPOSAL: put_proposal(out, stall); break;
 	case STALL_PREVOTES:
-	case STALL_PRECOMMITS: put_votes(out, stall); return;
+	case STALL_PRECOMMITS:
+		put_votes(out, stall);
+		put_self(out, stall);
+		return;
 	case STALL_WRITING: buf_append_text(out, "is decided; this node writes it"); break;
 	}
 	put_unlinked(out, stall);
+	put_self(out, stall);
 }
 
 /* ---- as JSON ---- */
@@ -338,6 +359,7 @@ static void put_seat(struct buf *out, const struct stall *stall, const struct st
 	put_number(out, "voting_power", seat->power);
 	put_flag(out, "voted", seat->voted);
 	put_flag(out, "for_nil", seat->for_nil);
+	put_flag(out, "silent", seat->silent);
 	put_text(out, "contact", contact_name(seat->contact));
 	if (seat->contact == STALL_AWAY)
 		put_number(out, "away_ms", (int64_t)seat->away_ms);
@@ -362,6 +384,8 @@ void stall_json(struct buf *out, const struct stall *stall)
 	put_text(out, "waits_for", stall_kind_name(stall->kind));
 	put_number(out, "waiting_ms", (int64_t)stall->waiting_ms);
 	put_text(out, "text", buf_text(&text));
+	put_text(out, "silent", stall->silent ? stall->silent : "");
+	put_flag(out, "clock_paused", stall->clock_paused);
 	buf_append_text(out, ",\"proposer\":");
 	json_put_hex_upper(out, stall->seats[stall->proposer].address.b,
 		sizeof stall->seats[stall->proposer].address.b);

@@ -32,6 +32,7 @@ struct stall_seat {
 	bool voted, for_nil; /* in the step that is waited for */
 	enum stall_contact contact;
 	uint64_t away_ms;   /* STALL_AWAY */
+	bool silent;        /* it says that it may not vote; or this node may not */
 	bool told;          /* STALL_LINKED: what follows */
 	uint64_t silent_ms; /* since it said anything of itself */
 	int64_t height;
@@ -49,6 +50,8 @@ struct stall {
 	int64_t ahead;             /* STALL_BLOCKS: the greatest height that a peer decides */
 	int64_t have, need, total; /* power; need is more than two thirds */
 	uint32_t have_count, need_count, count; /* validators; need_count 0: powers differ */
+	const char *silent; /* why this node may not vote; NULL: it may. Until the next step */
+	bool clock_paused;  /* its clock leapt: it proposes nothing */
 	struct stall_seat seats[VALIDATORS_MAX];
 };
 
@@ -56,6 +59,7 @@ struct stall_source {
 	const struct driver *driver;
 	const struct net *net; /* NULL: a node without peers */
 	const struct genesis *genesis;
+	struct validator_address me;
 	const char *moniker;
 };
 

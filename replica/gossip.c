@@ -77,6 +77,7 @@ void gossip_say_status(struct replica *r, uint32_t to, struct replica_effects *o
 			wire_borrow(r->head.block_id.hash.b, sizeof r->head.block_id.hash.b);
 	status.round = r->core.round;
 	status.step = (int32_t)r->core.step;
+	status.silent = r->silence != REPLICA_VOTES;
 	static const struct validator_key nobody;
 	struct validator_address me = validator_address_of(&r->config.me);
 	if (to != REPLICA_EVERYONE && memcmp(&r->config.me, &nobody, sizeof nobody) != 0)

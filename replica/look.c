@@ -53,6 +53,7 @@ const char *look_note_status(
 	s->round = status->round;
 	s->step = (enum consensus_step)status->step;
 	s->has_proposal = status->has_proposal;
+	s->silent = status->silent;
 	s->heard_ms = now.steady_ms;
 	copy_bits(s->parts, sizeof s->parts, status->parts);
 	copy_bits(s->prevotes, sizeof s->prevotes, status->prevotes);

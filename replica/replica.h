@@ -208,6 +208,7 @@ struct replica_peer_state {
 	int32_t round;
 	enum consensus_step step;
 	bool has_proposal;
+	bool silent;                        /* it may not vote (replica_silence) */
 	uint8_t parts[REPLICA_PARTS_BYTES]; /* of that proposal's block */
 	uint8_t prevotes[REPLICA_VOTES_BYTES], precommits[REPLICA_VOTES_BYTES];
 	uint64_t heard_ms; /* when, on the steady clock */

@@ -87,4 +87,17 @@ done
 claim "a light client that knows only the old keys has to halve the way" follow 2
 claim "from another node too" "$light" "$((rpc_port + 30))" 2
 
+# Two of four away: any one node says who, and the log does after ten seconds.
+tells() { cli --rpc "$(node_rpc_url "$2")" chain --stall | grep -q "$1"; }
+stop_one aitbcd2
+kill -STOP "$(cat "$run_dir/aitbcd3.pid")"
+for index in 0 1; do
+	claim "node$index says who is missing, and how" wait_until 30 \
+		tells 'waits for pre.* have 2 of 4 .* need 3; missing: .*\(node2 (not connected.*node3 (connected, silent\|node3 (connected, silent.*node2 (not connected\)' "$index"
+done
+claim "its log says the same" wait_until 30 grep -q 'chain_waits seconds=1[0-9] text=.*node2 (not connected' "$log_dir/aitbcd0.log"
+claim "its figures too" eval 'curl -sf "http://127.0.0.1:$metrics_port/metrics" | grep -qx "aitbc_consensus_votes_missing 2"'
+kill -CONT "$(cat "$run_dir/aitbcd3.pid")"
+claim "with three it goes on, and says so" wait_until 30 grep -q 'chain_goes_on' "$log_dir/aitbcd0.log"
+
 [ $failed -eq 0 ] || { tail -n 3 "$log_dir"/*.log; exit 1; }

@@ -75,6 +75,12 @@ static void each_way_to_be_missing_has_its_words(void **state)
 		   "node1 (connected, silent for 12 s), node2 (at height 790), node3 (no listed "
 		   "peer is known to be it)");
 	s.seats[1].silent_ms = 0;
+	s.seats[3].contact = STALL_LINKED;
+	s.seats[3].silent = true;
+	expect(&s, "height 812 round 3 waits for prevotes: have 1 of 4 (node0), need 3; missing: "
+		   "node1 (connected, step precommit), node2 (at height 790), node3 (connected, "
+		   "says that it may not vote)");
+	s.seats[3].silent = false;
 	s.seats[1].told = false;
 	s.seats[2].height = 812;
 	s.seats[3] = s.seats[2];
@@ -130,6 +136,21 @@ static void what_is_no_vote_has_its_own_sentence(void **state)
 	expect(&s, "height 812 has nothing to decide yet: it begins with a transaction, or at the "
 		   "heartbeat; node1: no listed peer is known to be it, node3: not connected for "
 		   "8 s");
+}
+
+static void who_may_not_vote_himself_says_why(void **state)
+{
+	struct stall s = four(STALL_PREVOTES);
+	votes(&s, 1);
+	votes(&s, 2);
+	s.seats[0].silent = true;
+	s.silent = "no_fence: there is none";
+	s.clock_paused = true;
+	s.seats[3].contact = STALL_AWAY;
+	expect(&s, "height 812 round 3 waits for prevotes: have 2 of 4 (node1, node2), need 3; "
+		   "missing: node0 (this node, which may not vote), node3 (not connected for 0 s); "
+		   "this node may not vote: no_fence: there is none; this node's clock leapt "
+		   "ahead: it proposes nothing");
 }
 
 static void the_answer_is_json_whatever_the_names_hold(void **state)
@@ -216,6 +237,7 @@ int main(void)
 		cmocka_unit_test(unequal_powers_are_counted_as_power),
 		cmocka_unit_test(votes_that_differ_are_told_from_votes_that_are_missing),
 		cmocka_unit_test(what_is_no_vote_has_its_own_sentence),
+		cmocka_unit_test(who_may_not_vote_himself_says_why),
 		cmocka_unit_test(the_answer_is_json_whatever_the_names_hold),
 		cmocka_unit_test(a_long_wait_is_told_seldom_and_its_end_once),
 		cmocka_unit_test(who_catches_up_is_not_told_as_a_halt),

@@ -8,6 +8,7 @@
 
 #include "base/keys.h"
 #include "genesis/genesis.h"
+#include "node/config.h"
 #include "node/files.h"
 
 enum { HOMES_PORTS_PER_NODE = 10 };
@@ -24,6 +25,13 @@ struct homes_plan {
 
 /* STATUS_BUSY: there is something already. STATUS_INVALID: fault says which argument. */
 MUST_USE enum status homes_make(const struct homes_plan *plan, char fault[NODE_FAULT_BYTES]);
+
+/* Makes the home of a node that joins a chain which runs already: new keys, the chain's genesis
+ * document, the nodes it links with (peers may be NULL: an empty list), its settings, and the
+ * record of a key that has signed nothing. STATUS_BUSY: there is something already. STATUS_INVALID:
+ * fault says what is wrong with a document. */
+MUST_USE enum status homes_join(const char *home, const char *genesis, const char *peers,
+	const struct config *config, char fault[NODE_FAULT_BYTES]);
 
 /* A new key of a validator or a node, 0600. STATUS_BUSY: the file exists. */
 MUST_USE enum status homes_make_key(

@@ -15,6 +15,9 @@ static const char usage[] =
 	"  aitbcd testnet --validators N --output DIR [--chain-id ID] [--base-port P]\n"
 	"                                                               make homes node0 .. with "
 	"one genesis\n"
+	"  aitbcd join    --home DIR --genesis FILE [--peers FILE] [--SETTING VALUE ...]\n"
+	"                                                               make the home of a node "
+	"that joins a running chain\n"
 	"  aitbcd start   --home DIR [--SETTING VALUE ...]              run the node of a home\n"
 	"  aitbcd config  --home DIR [--SETTING VALUE ...]              print the settings in "
 	"force\n"
@@ -49,7 +52,7 @@ static int wrong(const char *what, const char *detail)
 
 struct flags {
 	const char *home, *output, *chain_id;
-	const char *validators, *base_port;
+	const char *validators, *base_port, *genesis, *peers;
 	struct config config;
 };
 
@@ -66,6 +69,10 @@ static const char **plain_flag(struct flags *f, const char *name)
 		return &f->validators;
 	if (strcmp(name, "base-port") == 0)
 		return &f->base_port;
+	if (strcmp(name, "genesis") == 0)
+		return &f->genesis;
+	if (strcmp(name, "peers") == 0)
+		return &f->peers;
 	return NULL;
 }
 
@@ -208,6 +215,25 @@ static int command_keys(const struct flags *f)
 	return 0;
 }
 
+static int command_join(struct flags *f, int argc, char **argv)
+{
+	uint8_t seed[32];
+	char fault[NODE_FAULT_BYTES] = "no randomness";
+	if (!f->home || !f->genesis)
+		return wrong(f->home ? "--genesis is missing" : "--home is missing", "");
+	config_defaults(&f->config);
+	int code = read_flags(f, argc, argv, true);
+	if (code != 0)
+		return code;
+	enum status status = files_random(seed, sizeof seed);
+	if (status == STATUS_OK && keys_start(seed))
+		status = homes_join(f->home, f->genesis, f->peers, &f->config, fault);
+	if (status != STATUS_OK)
+		return wrong(fault, "");
+	printf("made %s\n", f->home);
+	return command_keys(f);
+}
+
 static int read_config(struct flags *f, int argc, char **argv)
 {
 	char fault[NODE_FAULT_BYTES];
@@ -272,6 +298,8 @@ int main(int argc, char **argv)
 		return make_homes(&flags, false);
 	if (strcmp(command, "start") == 0)
 		return command_start(&flags, count, rest);
+	if (strcmp(command, "join") == 0)
+		return command_join(&flags, count, rest);
 	if (strcmp(command, "new-key") == 0)
 		return command_new_key(&flags);
 	if (strcmp(command, "keys") == 0)

@@ -54,11 +54,40 @@ follow() { "$light" "$rpc_port" "${1:-1}"; }
 
 claim "a light client follows from the genesis document" eval 'advance 1 && follow'
 
-fifth=$(new_key "$work_dir/fifth.json")
+# A fifth node joins: a new home, and the others list it, one restart after the other.
+fifth_home=$net_dir/joined
+node_key() { public_key "$("$bin_dir/aitbcd" keys --home "$1" | grep ^node)"; }
+peer_line() { printf '{"name": "%s", "key": "%s", "address": "127.0.0.1:%d"}' "$1" "$(node_key "$2")" "$3"; }
+join_fifth() {
+	local index line lines=''
+	for index in $(devnet_nodes); do
+		line=$(peer_line "node$index" "$net_dir/node$index" "$((p2p_port + 10 * index))")
+		lines=${lines:+$lines, }$line
+	done
+	echo "[$lines]" >"$work_dir/peers.json"
+	"$bin_dir/aitbcd" join --home "$fifth_home" --genesis "$net_dir/node0/genesis.json" --peers "$work_dir/peers.json" \
+		--p2p.port "$((p2p_port + 40))" --rpc.port "$((rpc_port + 40))" --metrics.enabled false --moniker fifth >/dev/null || return 1
+	line=$(peer_line fifth "$fifth_home" "$((p2p_port + 40))")
+	for index in $(devnet_nodes); do
+		sed -i "\$ s|^\]|, $line]|" "$net_dir/node$index/peers.json"
+		stop_one "aitbcd$index"
+		node_start "$index"
+		wait_until 30 node_ready "$index" || return 1
+	done
+	launch aitbcd4 "$bin_dir/aitbcd" start --home "$fifth_home"
+	wait_until 30 height_past "$(($(node_height 0) - 1))" 4
+}
+trap 'stop_one aitbcd4; devnet_stop' EXIT
+claim "a node joins and catches up" join_fifth
+claim "a joined home isn't overwritten" eval '! "$bin_dir/aitbcd" join --home "$fifth_home" --genesis "$net_dir/node0/genesis.json" 2>/dev/null'
+
+fifth=$(public_key "$("$bin_dir/aitbcd" keys --home "$fifth_home" | grep ^validator)")
+fifth_address=$("$bin_dir/aitbcd" keys --home "$fifth_home" | sed -n 's/^validator *address \([0-9A-F]*\).*/\1/p')
 sixth=$(new_key "$work_dir/sixth.json")
 claim "a fifth validator is decided" propose add "$fifth" 10 "$(address_of_operator 0)" --reference add
 claim "who agrees is told to start it first" grep -q "start it first" "$work_dir/said"
 claim "it counts two blocks later" wait_until 30 counts 5
+claim "and signs" wait_until 30 eval 'curl -sf "$rpc_url/commit" | grep -q "$fifth_address"'
 claim "its key is exchanged" propose replace "$fifth" "$sixth"
 claim "it leaves" propose remove "$sixth"
 claim "four are left" wait_until 30 counts 4

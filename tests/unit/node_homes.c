@@ -443,6 +443,59 @@ static int start(void **state)
 	return keys_start(seed) ? 0 : -1;
 }
 
+static void a_home_that_joins_has_keys_of_its_own_and_the_chains_documents(void **state)
+{
+	struct place *p = *state;
+	struct homes_plan plan = plan_of(place_path(p, "net"));
+	plan.validators = 2;
+	plan.single_home = false;
+	assert_int_equal(homes_make(&plan, fault), STATUS_OK);
+	const char *home = place_path(p, "joined");
+	const char *genesis = place_path(p, "net/node0/genesis.json");
+	const char *peers = place_path(p, "net/node0/peers.json");
+	const char *none = place_path(p, "none");
+	static struct config config;
+	config_defaults(&config);
+	/* What can't be read leaves nothing behind, so that it can be tried again. */
+	assert_int_equal(homes_join(home, none, peers, &config, fault), STATUS_NOT_FOUND);
+	assert_int_equal(homes_join(home, peers, peers, &config, fault), STATUS_INVALID);
+	assert_int_equal(homes_join(home, genesis, none, &config, fault), STATUS_NOT_FOUND);
+	assert_int_equal(homes_join(home, genesis, genesis, &config, fault), STATUS_INVALID);
+	assert_false(place_has(p, "joined/genesis.json"));
+	assert_false(place_has(p, "joined/peers.json"));
+	assert_int_equal(homes_join(home, genesis, peers, &config, fault), STATUS_OK);
+	static char ours[1 << 18], theirs[1 << 18];
+	static const char *const same[] = {"genesis.json", "peers.json"};
+	for (size_t i = 0; i < 2; i++) {
+		char a[64], b[64];
+		snprintf(a, sizeof a, "joined/%s", same[i]);
+		snprintf(b, sizeof b, "net/node0/%s", same[i]);
+		size_t len = place_read(p, a, ours, sizeof ours);
+		assert_int_equal(place_read(p, b, theirs, sizeof theirs), len);
+		assert_memory_equal(ours, theirs, len);
+	}
+	static const char *const secrets[] = {"validator_key.json", "node_key.json"};
+	for (size_t i = 0; i < 2; i++) {
+		struct validator_secret mine, other;
+		char a[64], b[64];
+		snprintf(a, sizeof a, "joined/%s", secrets[i]);
+		snprintf(b, sizeof b, "net/node0/%s", secrets[i]);
+		assert_int_equal(place_mode(p, a), 0600);
+		assert_int_equal(homes_read_key(&mine, place_path(p, a), fault), STATUS_OK);
+		assert_int_equal(homes_read_key(&other, place_path(p, b), fault), STATUS_OK);
+		assert_memory_not_equal(mine.seed, other.seed, sizeof mine.seed);
+	}
+	assert_true(place_has(p, "joined/fence"));
+	assert_true(place_has(p, "joined/config.json"));
+	/* Once more takes nothing away. */
+	genesis = place_path(p, "net/node0/genesis.json");
+	peers = place_path(p, "net/node0/peers.json");
+	assert_int_equal(
+		homes_join(place_path(p, "joined"), genesis, peers, &config, fault), STATUS_BUSY);
+	assert_true(place_has(p, "joined/validator_key.json"));
+	assert_true(place_has(p, "joined/genesis.json"));
+}
+
 int main(void)
 {
 #define CLAIM(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -450,6 +503,7 @@ int main(void)
 		CLAIM(a_made_home_parses_and_its_key_is_the_validator),
 		CLAIM(secrets_are_for_their_owner_alone),
 		CLAIM(the_accounts_made_are_those_the_genesis_pays),
+		CLAIM(a_home_that_joins_has_keys_of_its_own_and_the_chains_documents),
 		CLAIM(homes_of_a_testnet_share_one_genesis_and_no_key_or_port),
 		CLAIM(homes_of_a_testnet_list_each_other),
 		CLAIM(a_single_home_lists_nobody),

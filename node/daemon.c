@@ -84,7 +84,12 @@ static enum status open_store(struct daemon_parts *p, char fault[NODE_FAULT_BYTE
 	if (status != STATUS_OK)
 		return status;
 	status = open_app(p);
-	if (status != STATUS_OK)
+	if (status == STATUS_CORRUPT)
+		snprintf(fault, NODE_FAULT_BYTES,
+			"%.100s: the settlement state is damaged, or genesis.json isn't the one "
+			"it began with",
+			path);
+	else if (status != STATUS_OK)
 		snprintf(fault, NODE_FAULT_BYTES, "%.200s: settlement state: %s", path,
 			status_text(status));
 	return status;

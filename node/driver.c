@@ -57,7 +57,8 @@ static void stop(struct driver *d, const char *what, enum status status)
 	if (status == STATUS_OK)
 		snprintf(why, sizeof why, "%s", what);
 	else
-		snprintf(why, sizeof why, "%s: %s", what, status_text(status));
+		snprintf(why, sizeof why, "%s: %s%s", what, status_text(status),
+			status == STATUS_DISK_FULL ? "; free some space and start it again" : "");
 	log_event(d->config.replica.log, LOG_BROKEN, "node_stops reason=\"%s\"", why);
 	d->config.stopped(d->config.ctx, why);
 }

@@ -38,6 +38,12 @@ static void chain_metrics(struct buf *out, const struct daemon_parts *p)
 		(uint64_t)consensus->round);
 	metric(out, "consensus_validators", "gauge", "Validators of the height being decided.",
 		consensus->validators.count);
+	metric(out, "consensus_silent", "gauge",
+		"1: it votes no more and says why in its log (validator_silent).",
+		replica_silence(replica) != REPLICA_VOTES);
+	metric(out, "consensus_clock_paused", "gauge",
+		"1: its clock leapt ahead, and it proposes nothing.",
+		replica_clock_paused(replica));
 	metric(out, "consensus_blocks_total", "counter", "Blocks committed since the start.",
 		counts.blocks);
 	metric(out, "consensus_txs_total", "counter", "Transactions committed since the start.",

@@ -20,6 +20,9 @@ if(TARGET aitbcd)
 	set_tests_properties(e2e_four_validators_hurt PROPERTIES LABELS e2e TIMEOUT 300 RUN_SERIAL ON)
 	set_tests_properties(e2e_four_validators_hurt_for_ten_minutes
 		PROPERTIES LABELS "e2e;full" TIMEOUT 1800 RUN_SERIAL ON)
+	e2e_program(disk_full SOURCES e2e/disk_full.c LINKS live)
+	add_test(NAME e2e_disk_full COMMAND e2e_disk_full $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 4)
+	set_tests_properties(e2e_disk_full PROPERTIES LABELS e2e TIMEOUT 300 SKIP_RETURN_CODE 77)
 	e2e_program(bad_input SOURCES e2e/bad_input.c LINKS live)
 	add_test(NAME e2e_bad_input COMMAND e2e_bad_input $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 3000)
 	add_test(NAME e2e_bad_input_often

@@ -121,6 +121,8 @@ static void print_replay(const struct plan *p, const struct sim_options *o)
 	}
 	if (o->liars > 0)
 		printf(" --liar-count %u", o->liars);
+	if (o->split)
+		printf(" --split");
 	if (o->late)
 		printf(" --late");
 	if (o->forks)
@@ -352,7 +354,8 @@ static void usage(void)
 	       "                       partitions, clogs, pauses, crashes, hanging workers, full\n"
 	       "                       and failing disks, wrong clocks, floods, rot, wiped nodes,\n"
 	       "                       twins. Then more than 2/3 are healed and must commit.\n"
-	       "           [--twins] [--crashes] [--loss PER-MILLE] [--fault-ms MS] [--blocks N]\n"
+	       "           [--twins [--split]] [--crashes] [--loss PER-MILLE] [--fault-ms MS] "
+	       "[--blocks N]\n"
 	       "           [--liars KIND[,KIND]|any [--liar-count N] [--late] [--forks]]\n"
 	       "           [--crash-at DEED [--crash-node N] [--power] [--torn]]\n"
 	       "           [--crash-everywhere DEEDS [--crash-stride N]]   of each node\n"
@@ -379,7 +382,8 @@ static bool take_flag(struct plan *p, const char *name)
 		bool *flag;
 	} flags[] = {{"--trace", &o->trace}, {"--crashes", &o->crashes}, {"--torn", &o->crash_torn},
 		{"--twice", &p->twice}, {"--hunt", &p->hunt}, {"--twins", &o->twins},
-		{"--storm", &o->storm}, {"--late", &o->late}, {"--forks", &o->forks}};
+		{"--storm", &o->storm}, {"--split", &o->split}, {"--late", &o->late},
+		{"--forks", &o->forks}};
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		if (strcmp(name, flags[i].name) == 0) {
 			*flags[i].flag = true;

@@ -229,10 +229,32 @@ static void enqueue(
 		from | (net->epoch[to][from] & 0xffffff) << 8 | (uint64_t)m->number << 32);
 }
 
+/* While there are faults, each honest node hears and is heard by one twin, by both or by none, and
+ * that changes: without a split each would see both twins' votes at once. */
+static bool twin_apart(const struct net *net, uint32_t a, uint32_t b)
+{
+	enum { WINDOW_US = 600 * 1000 };
+	const struct world *w = net->world;
+	uint32_t first = w->options.nodes - 1;
+	uint32_t twin = a >= first ? a : b, other = a >= first ? b : a;
+	if (!w->options.split || w->healing || twin < first)
+		return false;
+	struct random dice = {w->options.seed * 31 + w->now_us / WINDOW_US};
+	uint64_t mask = random_next(&dice), second = random_next(&dice);
+	if (twin == first)
+		return (mask >> other & 1) == 0;
+	switch (random_below(&dice, 3)) {
+	case 0: return (mask >> other & 1) != 0; /* what the first one doesn't have */
+	case 1: return (second >> other & 1) == 0;
+	default: return false;
+	}
+}
+
 static void send_one(struct net *net, uint32_t from, uint32_t to, struct bytes raw)
 {
 	struct world *w = net->world;
-	if (from == to || !net->linked[to][from] || !net->told[from][to])
+	if (from == to || !net->linked[to][from] || !net->told[from][to] ||
+		twin_apart(net, from, to))
 		return;
 	uint64_t held_us = 0;
 	if (w->script && w->script->sent &&

@@ -23,6 +23,9 @@ sim_test(four_validators_crashing_and_losing_messages --nodes 4 --crashes --loss
 sim_test(two_validators_crashing_and_losing_messages --nodes 2 --crashes --loss 100 --seeds 1..10)
 sim_test(three_validators_crashing --nodes 3 --crashes --seeds 1..15)
 sim_test(a_validator_and_its_twin --nodes 4 --twins --seeds 1..10)
+sim_test(twins_who_are_heard_by_different_halves --nodes 4 --twins --split --seeds 1..10)
+sim_test(twins_of_seven_heard_by_different_halves
+	--nodes 7 --twins --split --loss 30 --seeds 1..4)
 sim_test(a_validator_and_its_twin_crashing_and_losing_messages
 	--nodes 4 --twins --crashes --loss 100 --seeds 1..20)
 # Validators that lie: less than a third of the power, in one way, and in ways drawn by the seed.
@@ -109,6 +112,8 @@ sim_test_full(latecomers_and_a_liar_of_any_kind_often
 	--nodes 7 --liars any --liar-count 1 --late --fault-ms 6000 --seeds 7500..7999)
 sim_test_full(forks_are_blamed_on_the_guilty_often
 	--nodes 4 --liars proposer,voter,amnesia --forks --loss 50 --fault-ms 2000 --seeds 8000..8499)
+sim_test_full(twins_heard_by_different_halves_often
+	--nodes 4 --twins --split --crashes --loss 50 --seeds 9000..9499)
 sim_test_full(twins_of_seven_often --nodes 7 --twins --loss 50 --seeds 5000..5199)
 sim_test_full(seven_validators_crashing_often --nodes 7 --crashes --loss 50 --seeds 3000..3199)
 

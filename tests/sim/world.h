@@ -20,6 +20,7 @@ struct sim_options {
 	bool storm;     /* everything goes wrong, as the seed draws */
 	bool twins;     /* the last validator runs twice, with one key and two fences */
 	bool trace;     /* one line a transition on stdout */
+	bool split;     /* and each is heard by some only, in turns */
 	bool crashes;   /* one node at a time, now and then all */
 	unsigned loss;  /* messages lost, per mille, while there are faults */
 	enum plant plant;

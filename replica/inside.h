@@ -120,8 +120,10 @@ struct replica {
 	struct buf scratch; /* bytes of this step's effects */
 	/* voice.c: whether it may vote */
 	enum replica_silence silence;
-	int64_t silent_through;     /* LOG_ROTTEN, BLOCKS_LOST: votes again above this height */
-	uint64_t heard_ms;          /* LISTENING: when a peer was heard first; 0: none yet */
+	int64_t silent_through; /* LOG_ROTTEN, BLOCKS_LOST: votes again above this height */
+	uint64_t heard_ms;      /* LISTENING: when a peer was heard first; 0: none yet */
+	int64_t still_height;   /* LOOKING_BACK: nothing new since still_ms; 0: not looked yet */
+	uint64_t still_ms;
 	uint32_t quiet_blocks;      /* LOOKING_BACK: new ones without a signature of our key */
 	struct fence_record spoken; /* the last that our key is known to have been asked for */
 	char silent_text[256];

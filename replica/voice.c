@@ -11,6 +11,8 @@ enum {
 	LOOK_BACK_ARENA_BYTES_MAX = 1024 * 1024,
 	/* A block this young is one that the others make now, not one that is being fetched. */
 	YOUNG_BLOCK_MS = 60 * 1000,
+	/* Most of the validators may look back at once, and then nobody makes new blocks. */
+	STANDSTILL_MS = 60 * 1000,
 	LISTEN_MS = 5 * 1000 /* to who is there, when it isn't most of the peers */
 };
 
@@ -233,6 +235,7 @@ void voice_heard(struct replica *r, int64_t height, int32_t round, enum fence_st
 	know(r, height, round, step);
 	if (r->silence == REPLICA_LOOKING_BACK) {
 		r->quiet_blocks = 0;
+		r->still_height = 0;
 		return;
 	}
 	snprintf(why, sizeof why,
@@ -286,27 +289,71 @@ void voice_committed(struct replica *r, struct replica_now now)
 
 /* It has heard most of its peers, or whoever is there for so long; and they have no more than it
  * has. */
-void voice_run(struct replica *r, struct replica_now now, struct replica_effects *out)
+static bool has_listened(struct replica *r, struct replica_now now)
 {
-	if (r->silence != REPLICA_LISTENING || r->stopped)
-		return;
 	uint32_t heard = sync_heard(r);
 	if (heard > 0 && r->heard_ms == 0)
 		r->heard_ms = now.steady_ms + 1;
 	bool most = heard >= r->head.validators.count * 2 / 3;
 	bool long_enough = r->heard_ms > 0 && now.steady_ms >= r->heard_ms + LISTEN_MS;
-	if (heard == 0 || !(most || long_enough) || sync_claimed(r) > r->core.height)
+	return heard > 0 && (most || long_enough) && sync_claimed(r) <= r->core.height;
+}
+
+/* For so long there was no new block, nobody had one that we lack, and nobody told a signature of
+ * our key that we didn't know: peers tell every vote of the round they are in. */
+static bool stands_still(struct replica *r, struct replica_now now)
+{
+	bool moved = r->still_height != r->core.height || sync_heard(r) == 0 ||
+		     sync_claimed(r) > r->core.height;
+	if (moved) {
+		r->still_height = r->core.height;
+		r->still_ms = now.steady_ms;
+	}
+	return now.steady_ms >= r->still_ms + STANDSTILL_MS;
+}
+
+/* Nobody may ever have heard what this key last signed. It was in no round later than one past
+ * the last that more than 1/3 have reached, which is where the core followed them to: the vote
+ * begins beyond that, and who is there follows it. */
+static void begin_beyond(
+	struct replica *r, int32_t round, struct replica_now now, struct replica_effects *out)
+{
+	struct consensus_input in = {.kind = IN_BEGIN, .now = now.wall};
+	in.u.point.height = r->core.height;
+	engine_input(r, &in);
+	engine_run(r, now, out);
+	in.kind = IN_TIMEOUT;
+	in.u.point.step = STEP_PRECOMMIT;
+	for (in.u.point.round = 0; in.u.point.round < round; in.u.point.round++) {
+		engine_input(r, &in);
+		engine_run(r, now, out);
+	}
+}
+
+void voice_run(struct replica *r, struct replica_now now, struct replica_effects *out)
+{
+	bool listened = r->silence == REPLICA_LISTENING && has_listened(r, now);
+	bool still = r->silence == REPLICA_LOOKING_BACK && stands_still(r, now);
+	if (r->stopped || (!listened && !still))
 		return;
 	/* What it saw of this height isn't in its log; it will be told again. */
-	if (replica_begin_anew(r, out)) {
-		speak_again(r);
-		r->status_due_ms = now.steady_ms;
-	}
+	int32_t round = r->core.round;
+	if (r->spoken.height == r->core.height && r->spoken.round > round)
+		round = r->spoken.round;
+	if (!replica_begin_anew(r, out))
+		return;
+	speak_again(r);
+	r->status_due_ms = now.steady_ms;
+	if (still)
+		begin_beyond(r, round + 2, now, out);
 }
 
 uint64_t voice_next_ms(const struct replica *r, struct replica_now now)
 {
-	uint64_t due_ms = r->heard_ms + LISTEN_MS;
-	bool waits = r->silence == REPLICA_LISTENING && r->heard_ms > 0 && due_ms > now.steady_ms;
-	return waits ? due_ms : UINT64_MAX;
+	uint64_t listened_ms = r->heard_ms + LISTEN_MS, still_ms = r->still_ms + STANDSTILL_MS;
+	if (r->silence == REPLICA_LISTENING && r->heard_ms > 0 && listened_ms > now.steady_ms)
+		return listened_ms;
+	if (r->silence == REPLICA_LOOKING_BACK && r->still_height > 0 && still_ms > now.steady_ms)
+		return still_ms;
+	return UINT64_MAX;
 }

@@ -362,6 +362,19 @@ static struct candidate *look_at_block(
 	return block;
 }
 
+/* One crime is told once: whoever is convicted of a height isn't convicted of it again. */
+static void convict(struct checks *c, uint32_t who, int64_t height)
+{
+	for (size_t i = 0; i < c->convictions && i < CHECKS_CONVICTS_MAX; i++) {
+		if (c->convicts[i].who == who && c->convicts[i].height == height)
+			breach(c, "validator %u is convicted twice for height %lld", who,
+				(long long)height);
+	}
+	if (c->convictions < CHECKS_CONVICTS_MAX)
+		c->convicts[c->convictions] = (struct convicted){who, height};
+	c->convictions++;
+}
+
 /* Nobody honest is ever convicted. */
 static void look_at_evidence(struct checks *c, const struct candidate *block)
 {
@@ -372,7 +385,7 @@ static void look_at_evidence(struct checks *c, const struct candidate *block)
 		if (who >= c->validators.count || !c->faulty[who])
 			breach(c, "a block convicts validator %d, which is honest",
 				proof->vote_a->validator_index);
-		c->convictions++;
+		convict(c, who, proof->vote_a->height);
 	}
 }
 

@@ -12,7 +12,7 @@
 #include "tests/sim/accuse.h"
 #include "tests/sim/people.h"
 
-enum { CHECKS_HEIGHTS_MAX = 20000, CHECKS_JOBS_MAX = 4096 };
+enum { CHECKS_HEIGHTS_MAX = 20000, CHECKS_JOBS_MAX = 4096, CHECKS_CONVICTS_MAX = 1024 };
 
 struct signed_once {
 	int64_t height;
@@ -47,6 +47,11 @@ struct job_seen {
 	uint64_t to_miner;
 };
 
+struct convicted {
+	uint32_t who;
+	int64_t height;
+};
+
 struct tx_seen {
 	struct hash32 hash;
 	int64_t height;
@@ -66,7 +71,8 @@ struct checks {
 	size_t tx_count, tx_cap;
 	size_t jobs_paid, jobs_ended;
 	bool faulty[VALIDATORS_MAX]; /* by seat: may sign and say what it likes */
-	size_t convictions;          /* proofs of double signing in blocks */
+	struct convicted convicts[CHECKS_CONVICTS_MAX];
+	size_t convictions; /* proofs of double signing in blocks */
 	/* As many lie as it takes to fork: a fork is no breach; that nobody is to blame for it is.
 	 */
 	bool forks;

@@ -121,7 +121,7 @@ all() {
 	# ---- who lies
 	mutant "a liar's second vote is ignored" $tally 's/^\t\tkeep_other(t, slot, vote);//' --nodes 4 --twins --seeds 1..50
 	mutant "evidence convicts twice" replica/evidence.c 's/return status == STATUS_NOT_FOUND ? STATUS_OK : status;/return STATUS_OK;/; s/\*fault = "evidence: in a block already";/;/' \
-		--nodes 4 --twins --seeds 1..200
+		--nodes 4 --liars evidence,voter --seeds 1..100
 	mutant "a part's place isn't bound to its proof" chain/format/part_set.c 's/ || proof->index != index || proof->total != set->total/ || proof->total != set->total/' \
 		--storm --liars part --seeds 1..300
 	mutant "a part isn't held against its proof" chain/format/part_set.c 's/if (!hash_equal(&leaf, &proof->leaf) || /if (false \&\& /' \

@@ -210,6 +210,12 @@ static void heal(struct world *w)
 			node_crash(n, CRASH_KILL, false);
 		}
 	}
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (node_is(w, plan->wiped, i)) {
+			node_wipe(&w->nodes[i]);
+			w->nodes[i].renews = true;
+		}
+	}
 	world_heal(w);
 }
 

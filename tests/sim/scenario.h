@@ -40,8 +40,10 @@ struct scenario {
 	const char *decides;   /* roles that have decided by then, and nobody has heard of it */
 	bool locks;            /* locked is what must have come of it by then */
 	const char *locked[LOCKS_MAX]; /* by round: roles locked there; nobody else is locked */
-	const char *dies;              /* roles that then die for good */
-	int32_t rounds; /* to decide in, the one it heals in included; 0: SCENARIO_ROUNDS */
+	const char
+		*wiped; /* roles that then lose their data, and whose operators say they may vote */
+	const char *dies; /* roles that then die for good */
+	int32_t rounds;   /* to decide in, the one it heals in included; 0: SCENARIO_ROUNDS */
 };
 
 /* NULL: no such one. */

@@ -174,6 +174,16 @@ static const struct scenario scenarios[] = {
 		.locked = {"34"},
 		.dies = "5",
 	},
+	/* Besu 8307: two of four validators come back with empty data directories; they followed
+	 * the chain and never moved their round timers, and so nobody made a block again. */
+	{
+		.name = "two-of-four-wiped",
+		.claim = "two of four that lost their data fetch the chain and vote on",
+		.nodes = 4,
+		.held = {{0, 0, HELD_PRECOMMIT, NULL, "", false}},
+		.heal_ms = 1000,
+		.wiped = "13",
+	},
 	/* SOVEREIGN-NET pull request 2591 (height 59117): rounds moved on local timers only, votes
 	 * for one proposal landed in different rounds, and the votes of the rounds between were
 	 * gone. f+1 votes of a later round must take the stragglers there. */

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/keys.h"
+#include "base/merkle.h"
 #include "base/rfc3339.h"
 #include "base/status.h"
 #include "chain/store.h"
@@ -147,6 +148,22 @@ struct app_genesis {
 	size_t validator_count;
 };
 
+/* A whole state at a height, to be fetched in chunks by who joins. In the shape of ABCI 2.0; each
+ * chunk is proved against root, the whole against an app_hash that the joiner trusts. */
+struct app_snapshot {
+	int64_t height;
+	uint32_t format;
+	uint32_t chunks;    /* > 0 */
+	struct hash32 root; /* Merkle root over the chunks [base/merkle] */
+};
+enum { APP_SNAPSHOTS_MAX = 2, APP_CHUNK_BYTES_MAX = 96 * 1024 };
+
+enum app_chunk_verdict {
+	APP_CHUNK_TAKEN,
+	APP_CHUNK_LAST,   /* and the state is the one that was offered: batch holds it whole */
+	APP_CHUNK_REFUSED /* the snapshot isn't that state: nothing of batch may be written */
+};
+
 struct app_vtable {
 	void (*info)(void *self, struct app_info *out);
 	/* Only at height 0. Writes the initial state into batch. STATUS_INVALID: the genesis breaks
@@ -180,6 +197,22 @@ struct app_vtable {
 	/* Block time in ms at which the app wants a block though nothing waits; UINT64_MAX: never.
 	 * Advice. */
 	uint64_t (*next_wake_ms)(void *self);
+	/* The next four may be NULL: a machine without snapshots. */
+	/* The snapshots that can be loaded, newest first; returns how many, at most
+	 * APP_SNAPSHOTS_MAX. From the thread of check. */
+	size_t (*list_snapshots)(void *self, struct app_snapshot out[APP_SNAPSHOTS_MAX]);
+	/* Appends the chunk and proves it. STATUS_NOT_FOUND: no such one, or no longer. From the
+	 * thread of check. */
+	enum status (*load_chunk)(void *self, int64_t height, uint32_t index, struct buf *chunk,
+		struct merkle_proof *proof);
+	/* At height 0 only: the next chunks are of this snapshot, whose state must hash to app_hash
+	 * and whose block has this time. False: a form that this machine doesn't read. */
+	bool (*offer_snapshot)(void *self, const struct app_snapshot *snapshot,
+		const struct hash32 *app_hash, struct timestamp time);
+	/* Chunks in order, each proved already. What it holds goes into batch, which the first one
+	 * finds empty; after the last the store is written and the app opened anew. */
+	enum status (*apply_chunk)(void *self, uint32_t index, struct bytes chunk,
+		struct store_batch *batch, enum app_chunk_verdict *verdict);
 	void (*close)(void *self);
 };
 

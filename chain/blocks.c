@@ -193,6 +193,50 @@ enum status blocks_put(struct store_batch *batch, const struct blocks_entry *ent
 	return status;
 }
 
+/* Sets that lie before the restored block are unknown; a row of the genesis would tell wrong ones.
+ */
+static enum status drop_validators(struct store_batch *batch, struct store *store)
+{
+	struct validators_key from = validators_key_of(0), to = validators_key_of(INT64_MAX);
+	struct bytes key, value;
+	struct store_iterator *rows = store_iterate(store, NULL, STORE_META,
+		bytes_view(from.b, sizeof from.b), bytes_view(to.b, sizeof to.b), false);
+	enum status status;
+
+	if (!rows)
+		return STATUS_NO_MEMORY;
+	while ((status = store_next(store, rows, &key, &value)) == STATUS_OK)
+		store_batch_delete(batch, STORE_META, key);
+	store_iterator_free(store, rows);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status blocks_put_restored(
+	struct store_batch *batch, struct store *store, const struct blocks_entry *entry)
+{
+	const Pb__Head *head = entry->head;
+	struct height_key key = height_key_of(head->height);
+	struct hash_key hash;
+	struct buf scratch;
+	enum status status = drop_validators(batch, store);
+
+	if (status != STATUS_OK)
+		return status;
+	if (!hash_key_of(&hash, wire_view(entry->meta->block_id->hash)))
+		return STATUS_CORRUPT;
+	buf_init(&scratch, 0);
+	store_batch_put(batch, STORE_BLOCKS, height_view(&key), entry->raw);
+	put_packed(batch, STORE_META, height_view(&key), &entry->meta->base, &scratch);
+	store_batch_put(batch, STORE_META, bytes_view(hash.b, sizeof hash.b), height_view(&key));
+	put_packed(batch, STORE_COMMITS, height_view(&key), &entry->seen_commit->base, &scratch);
+	put_validators(batch, head->height, head->last_validators, &scratch);
+	put_validators(batch, head->height + 1, head->validators, &scratch);
+	put_validators(batch, head->height + 2, head->next_validators, &scratch);
+	put_head(batch, head, &scratch);
+	buf_fini(&scratch);
+	return buf_ok(&batch->ops) ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
 void blocks_put_record(struct store_batch *batch, const char *key, struct bytes value)
 {
 	CHECK(key[0] == '/');

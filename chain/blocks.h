@@ -72,6 +72,12 @@ MUST_USE enum status blocks_put(struct store_batch *batch, const struct blocks_e
  * of initial_height, head->next_validators that of the height after. */
 MUST_USE enum status blocks_put_genesis(struct store_batch *batch, const Pb__Head *head);
 
+/* In place of the genesis: the one block that a store begins with after a snapshot of the app's
+ * state was taken over. entry's results and tx_hashes stay unused: transactions of that block are
+ * in it, but not found by hash. */
+MUST_USE enum status blocks_put_restored(
+	struct store_batch *batch, struct store *store, const struct blocks_entry *entry);
+
 /* Deletes what blocks_put wrote for this height, validator rows apart (later heights may stand on
  * them). The caller raises head.base_height in the same batch; index readers skip what lies below
  * it. */

@@ -102,6 +102,13 @@ static void check_proposal(struct replica *r, const struct block_id *id, struct 
 	CHECK(c);
 	const char *fault = candidate_fault(c, &r->head, r->config.start.chain_id,
 		r->core.has_last_commit ? &r->core.last_precommits : NULL);
+	/* More than 2/3 have signed for it as good: nobody asks us whether it is, and no vote of
+	 * ours follows. Its signatures would be the dearest part of catching up, and who joined
+	 * from a snapshot can't look up evidence of before. */
+	if (!fault && r->core.decided_round >= 0 && block_id_equal(&r->core.decided_block, id)) {
+		checked(r, id, true, now);
+		return;
+	}
 	enum status status = STATUS_OK;
 	if (!fault)
 		status = evidence_check_list(&fault, c->block->evidence, r->config.store, &r->head,
@@ -114,12 +121,6 @@ static void check_proposal(struct replica *r, const struct block_id *id, struct 
 		log_event(r->config.log, LOG_UNUSUAL, "proposal_refused height=%lld fault=\"%s\"",
 			(long long)r->core.height, fault);
 		checked(r, id, false, now);
-		return;
-	}
-	/* More than 2/3 have signed for it as good: nobody asks us whether it is, and no vote of
-	 * ours follows. Its signatures would be the dearest part of catching up. */
-	if (r->core.decided_round >= 0 && block_id_equal(&r->core.decided_block, id)) {
-		checked(r, id, true, now);
 		return;
 	}
 	for (size_t i = 0; i < c->tx_count; i++)

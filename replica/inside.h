@@ -248,6 +248,18 @@ int64_t sync_claimed(const struct replica *r);
  * moment; 0: they don't. */
 uint64_t sync_flows(const struct replica *r, struct replica_now now);
 void sync_fini(struct replica *r);
+/* Whether this peer's request is answered now: takes the cost out of its budget, which may be
+ * overdrawn by what is then spent. */
+bool sync_may_serve(struct replica *r, uint32_t peer, struct replica_now now, size_t cost_bytes);
+void sync_spend(struct replica *r, uint32_t peer, size_t bytes);
+
+/* serve.c: what one that joins asks for */
+void serve_snapshots(
+	struct replica *r, uint32_t peer, struct replica_now now, struct replica_effects *out);
+void serve_chunk(struct replica *r, uint32_t peer, const Pb__ChunkRequest *request,
+	struct replica_now now, struct replica_effects *out);
+void serve_light_block(struct replica *r, uint32_t peer, const Pb__LightBlockRequest *request,
+	struct replica_now now, struct replica_effects *out);
 
 /* look.c: what can be seen from outside */
 /* Not NULL: what no honest node says. */

@@ -3,6 +3,20 @@
 #include "chain/format/proof.h"
 #include "chain/format/wire.h"
 
+const Pb__PeerMessage *message_read(struct arena *arena, struct bytes message)
+{
+	/* Nothing that the schema doesn't know: what is passed on or put into a block is what was
+	 * read. */
+	static const struct wire_bound bounds[] = {
+		{&pb__proof__descriptor, 4 /* aunts */, MERKLE_AUNTS_MAX},
+		{&pb__commit__descriptor, 4 /* signatures */, VALIDATORS_MAX},
+		{&pb__validator_set__descriptor, 1 /* validators */, VALIDATORS_MAX}};
+	enum { BOUNDS = sizeof bounds / sizeof *bounds };
+	if (wire_check(&pb__peer_message__descriptor, message, bounds, BOUNDS, NULL) != WIRE_OK)
+		return NULL;
+	return pb__peer_message__unpack(arena_protobuf(arena), message.len, message.data);
+}
+
 void say(
 	struct replica *r, uint32_t to, const Pb__PeerMessage *message, struct replica_effects *out)
 {

@@ -6,6 +6,9 @@
 #include "chain/proto/peer.pb-c.h"
 #include "replica/inside.h"
 
+/* A peer's message, in the arena. NULL: not of the form, or no memory. */
+const Pb__PeerMessage *message_read(struct arena *arena, struct bytes message);
+
 void say(struct replica *r, uint32_t to, const Pb__PeerMessage *message,
 	struct replica_effects *out);
 void say_proposal(struct replica *r, uint32_t to, const struct proposal *proposal,

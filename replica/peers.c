@@ -187,6 +187,12 @@ static int64_t height_of(const Pb__PeerMessage *m)
 	case PB__PEER_MESSAGE__SUM_TRANSACTION:
 	case PB__PEER_MESSAGE__SUM_EVIDENCE:
 	case PB__PEER_MESSAGE__SUM_COMMIT:
+	case PB__PEER_MESSAGE__SUM_SNAPSHOTS_REQUEST:
+	case PB__PEER_MESSAGE__SUM_SNAPSHOT_OFFER:
+	case PB__PEER_MESSAGE__SUM_CHUNK_REQUEST:
+	case PB__PEER_MESSAGE__SUM_CHUNK:
+	case PB__PEER_MESSAGE__SUM_LIGHT_BLOCK_REQUEST:
+	case PB__PEER_MESSAGE__SUM_LIGHT_BLOCK:
 	case PB__PEER_MESSAGE__SUM__NOT_SET:
 	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
 	}
@@ -299,6 +305,19 @@ static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMess
 		return NULL;
 	case PB__PEER_MESSAGE__SUM_EVIDENCE: return on_evidence(r, m->evidence);
 	case PB__PEER_MESSAGE__SUM_COMMIT: return on_commit(r, peer, m->commit, now, out);
+	case PB__PEER_MESSAGE__SUM_SNAPSHOTS_REQUEST:
+		serve_snapshots(r, peer, now, out);
+		return NULL;
+	case PB__PEER_MESSAGE__SUM_CHUNK_REQUEST:
+		serve_chunk(r, peer, m->chunk_request, now, out);
+		return NULL;
+	case PB__PEER_MESSAGE__SUM_LIGHT_BLOCK_REQUEST:
+		serve_light_block(r, peer, m->light_block_request, now, out);
+		return NULL;
+	case PB__PEER_MESSAGE__SUM_SNAPSHOT_OFFER:
+	case PB__PEER_MESSAGE__SUM_CHUNK:
+	case PB__PEER_MESSAGE__SUM_LIGHT_BLOCK:
+		return NULL; /* answers to what we asked while we joined */
 	case PB__PEER_MESSAGE__SUM__NOT_SET:
 	case _PB__PEER_MESSAGE__SUM__CASE_IS_INT_SIZE: break;
 	}
@@ -309,19 +328,9 @@ static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMess
 static bool take_message(struct replica *r, uint32_t peer, struct bytes message,
 	struct replica_now now, struct replica_effects *out)
 {
-	/* Nothing that the schema doesn't know: what is passed on or put into a block is what was
-	 * read. */
-	static const struct wire_bound bounds[] = {
-		{&pb__proof__descriptor, 4 /* aunts */, MERKLE_AUNTS_MAX},
-		{&pb__commit__descriptor, 4 /* signatures */, VALIDATORS_MAX}};
-	enum { BOUNDS = sizeof bounds / sizeof *bounds };
-	bool known =
-		wire_check(&pb__peer_message__descriptor, message, bounds, BOUNDS, NULL) == WIRE_OK;
 	struct arena arena;
 	arena_init(&arena, MESSAGE_ARENA_BYTES_MAX);
-	const Pb__PeerMessage *m =
-		known ? pb__peer_message__unpack(arena_protobuf(&arena), message.len, message.data)
-		      : NULL;
+	const Pb__PeerMessage *m = message_read(&arena, message);
 	/* A proposal must be in the core before its parts can be judged worth keeping. */
 	engine_run(r, now, out);
 	const char *fault = "message form";

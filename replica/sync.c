@@ -493,8 +493,9 @@ static enum status answer(struct replica *r, uint32_t peer, int64_t height, stru
 
 /* What is sent in answer comes out of a budget, so that asking costs us no more than reading does
  * the peer. */
-static bool may_serve(struct replica_peer *p, struct replica_now now)
+bool sync_may_serve(struct replica *r, uint32_t peer, struct replica_now now, size_t cost_bytes)
 {
+	struct replica_peer *p = &r->peers[peer];
 	uint64_t passed_ms = now.steady_ms - p->serve_at_ms;
 	int64_t more = passed_ms < 1000 ? (int64_t)passed_ms * (SERVE_BYTES_PER_S / 1000)
 					: SERVE_BURST_BYTES;
@@ -502,15 +503,22 @@ static bool may_serve(struct replica_peer *p, struct replica_now now)
 	p->serve_bytes += more;
 	if (p->serve_bytes > SERVE_BURST_BYTES)
 		p->serve_bytes = SERVE_BURST_BYTES;
-	return p->serve_bytes > 0;
+	if (p->serve_bytes <= 0)
+		return false;
+	p->serve_bytes -= (int64_t)cost_bytes;
+	return true;
+}
+
+void sync_spend(struct replica *r, uint32_t peer, size_t bytes)
+{
+	r->peers[peer].serve_bytes -= (int64_t)bytes;
 }
 
 void sync_on_request(struct replica *r, uint32_t peer, const Pb__BlockRequest *request,
 	struct replica_now now, struct replica_effects *out)
 {
-	struct replica_peer *p = &r->peers[peer];
 	if (request->height < r->head.base_height || request->height > r->head.height ||
-		!may_serve(p, now))
+		!sync_may_serve(r, peer, now, REQUEST_COST_BYTES))
 		return; /* it asks again, or another */
 	struct arena arena;
 	struct buf raw;
@@ -520,7 +528,7 @@ void sync_on_request(struct replica *r, uint32_t peer, const Pb__BlockRequest *r
 	if (status != STATUS_OK)
 		log_event(r->config.log, LOG_BROKEN, "block_not_served height=%lld reason=\"%s\"",
 			(long long)request->height, status_text(status));
-	p->serve_bytes -= REQUEST_COST_BYTES + (int64_t)raw.len;
+	sync_spend(r, peer, raw.len);
 	buf_fini(&raw);
 	arena_fini(&arena);
 }

@@ -34,6 +34,7 @@ enum status settle_commit(void *self, struct store_batch *batch)
 	if (!buf_ok(&settle->results.rows.ops))
 		return STATUS_NO_MEMORY;
 	work_put(settle, batch);
+	snapshots_build(settle);
 	return buf_ok(&batch->ops) ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -121,4 +122,5 @@ void settle_committed(void *self)
 		return;
 	past_keep(&settle->past, &settle->work);
 	work_adopt(settle);
+	snapshots_turn(settle);
 }

@@ -26,6 +26,30 @@ struct past {
 	bool complete; /* false: right after an open, there is no version before */
 };
 
+/* A snapshot being indexed, or whole: where each chunk starts, and its leaf. */
+struct snapshot {
+	int64_t height;              /* 0: none */
+	struct store_snapshot *held; /* the store as it was then */
+	struct state_key *starts;
+	struct hash32 *leaves;
+	uint32_t count, cap;
+	struct state_key next; /* where the next chunk starts */
+	bool whole;
+	enum status fault; /* given up */
+	struct hash32 root;
+};
+
+/* A state that is being taken over from a snapshot. */
+struct restore {
+	bool active;
+	struct app_snapshot about;
+	struct hash32 app_hash;
+	uint64_t block_ms;
+	uint32_t next; /* chunk */
+	struct state_key last;
+	struct tree tree;
+};
+
 /* The records of authority as the state in hand has them, unpacked; each stands for the packed
  * value that it was read from or put as. */
 struct authority_work {
@@ -62,6 +86,10 @@ struct settle {
 	struct settle_head work_head;
 	struct authority_work authority;
 	bool pending;
+	/* Apply's between two blocks' committed; offered is check's thread's. */
+	struct snapshot building;
+	struct snapshot offered[APP_SNAPSHOTS_MAX]; /* newest first */
+	struct restore restore;
 	enum status fault; /* adopting failed: no block may follow */
 
 	/* prepare and process try pass 1 here, whatever is in work. */
@@ -194,6 +222,21 @@ void authority_tell_engine(struct run *run, struct app_result *out);
 void authority_adopt(struct settle *settle, const struct state_entry *entry);
 /* The same at open, from disk. False: another form. */
 MUST_USE bool authority_load(struct settle *settle, uint8_t kind, struct bytes value);
+
+/* ---- snapshots (snapshot.c) ---- */
+
+/* A slice of the index of a snapshot in the making, if there is one. Apply's thread. */
+void snapshots_build(struct settle *settle);
+/* The block is adopted: a finished snapshot is offered, a new one begun where it is time. */
+void snapshots_turn(struct settle *settle);
+void snapshots_fini(struct settle *settle);
+size_t settle_list_snapshots(void *self, struct app_snapshot out[APP_SNAPSHOTS_MAX]);
+enum status settle_load_chunk(
+	void *self, int64_t height, uint32_t index, struct buf *chunk, struct merkle_proof *proof);
+bool settle_offer_snapshot(void *self, const struct app_snapshot *snapshot,
+	const struct hash32 *app_hash, struct timestamp time);
+enum status settle_apply_chunk(void *self, uint32_t index, struct bytes chunk,
+	struct store_batch *batch, enum app_chunk_verdict *verdict);
 
 /* ---- queries (query.c) ---- */
 

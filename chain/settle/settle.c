@@ -25,6 +25,7 @@ static void settle_close(void *self)
 {
 	struct settle *settle = self;
 
+	snapshots_fini(settle);
 	state_fini(&settle->work);
 	state_fini(&settle->trial);
 	results_fini(&settle->results);
@@ -53,6 +54,10 @@ static const struct app_vtable settle_vtable = {
 	.committed = settle_committed,
 	.query = settle_query,
 	.next_wake_ms = settle_next_wake_ms,
+	.list_snapshots = settle_list_snapshots,
+	.load_chunk = settle_load_chunk,
+	.offer_snapshot = settle_offer_snapshot,
+	.apply_chunk = settle_apply_chunk,
 	.close = settle_close,
 };
 

@@ -20,6 +20,7 @@ struct settle_config {
 	struct hash32 chain_tag;
 	uint64_t heartbeat_ms;
 	uint64_t block_bytes_max;
+	uint64_t snapshot_interval; /* heights between two snapshots to join from; 0: none */
 	uint64_t rules_known; /* the newest rules version this program has; 0: SETTLE_APP_VERSION */
 	struct log *log;      /* may be NULL */
 };

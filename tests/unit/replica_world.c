@@ -195,6 +195,7 @@ void world_open_app(struct world *w, size_t node)
 		.chain_tag = w->genesis.chain_tag,
 		.heartbeat_ms = w->genesis.engine.heartbeat_ms,
 		.block_bytes_max = (uint64_t)w->genesis.consensus.block_max_bytes,
+		.snapshot_interval = w->app_interval,
 	};
 	assert_int_equal(
 		settle_open(&w->nodes[node].app, &w->nodes[node].store, &config), STATUS_OK);
@@ -251,7 +252,24 @@ static void link_nodes(struct world *w, size_t a, size_t b)
 	w->links[a][b].cut = w->links[b][a].cut = false;
 }
 
+static void link_all(struct world *w, size_t node)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		if (i != node && w->nodes[i].up)
+			link_nodes(w, node, i);
+	}
+}
+
+static void start_replica(struct world *w, size_t node);
+
 void world_start(struct world *w, size_t node)
+{
+	assert_false(w->nodes[node].up);
+	start_replica(w, node);
+	link_all(w, node);
+}
+
+static void start_replica(struct world *w, size_t node)
 {
 	struct world_node *n = &w->nodes[node];
 	struct mempool_options options = {.txs_max = 20000};
@@ -259,7 +277,6 @@ void world_start(struct world *w, size_t node)
 	char fault[256];
 	size_t good;
 
-	assert_false(n->up);
 	if (!n->app.self)
 		world_open_app(w, node);
 	world_write_genesis(w, node);
@@ -275,9 +292,51 @@ void world_start(struct world *w, size_t node)
 		    &good, fault) != STATUS_OK)
 		fail_msg("%s", fault);
 	do_effects(w, node);
+}
+
+void world_start_joining(struct world *w, size_t node, uint64_t heights_min)
+{
+	struct world_node *n = &w->nodes[node];
+	struct replica_config replica;
+
+	assert_false(n->up);
+	world_open_app(w, node);
+	world_write_genesis(w, node);
+	world_replica_config(w, node, &replica);
+	struct join_config config = {
+		.start = replica.start,
+		.app = n->app,
+		.store = &n->store,
+		.heights_min = heights_min,
+	};
+	n->join = join_new(&config, world_now(w));
+	assert_non_null(n->join);
+	n->up = true;
+	link_all(w, node);
+	do_effects(w, node);
+}
+
+/* As the daemon does: one batch, the app anew, and the links told to the replica. */
+static void end_join(struct world *w, size_t node)
+{
+	struct world_node *n = &w->nodes[node];
+	struct replica_input up = {.kind = REPLICA_PEER_UP};
+
+	if (join_state(n->join) == JOIN_DONE) {
+		n->joined = join_height(n->join);
+		assert_int_equal(store_write(&n->store, join_batch(n->join), true), STATUS_OK);
+		n->app.vtable->close(n->app.self);
+		world_open_app(w, node);
+	}
+	join_free(n->join);
+	n->join = NULL;
+	n->tick_ms = UINT64_MAX;
+	n->effects.count = 0;
+	start_replica(w, node);
 	for (size_t i = 0; i < w->count; i++) {
-		if (i != node && w->nodes[i].up)
-			link_nodes(w, node, i);
+		up.u.peer.peer = (uint32_t)i;
+		if (i != node && w->nodes[i].up && !w->links[node][i].cut)
+			put_input(w, node, &up, bytes_view(NULL, 0), 0);
 	}
 }
 
@@ -287,8 +346,13 @@ void world_stop(struct world *w, size_t node)
 	struct replica_input down = {.kind = REPLICA_PEER_DOWN};
 
 	forget_events(w, node);
-	replica_free(n->replica);
-	mempool_free(n->mempool);
+	join_free(n->join);
+	if (n->replica) {
+		replica_free(n->replica);
+		mempool_free(n->mempool);
+	}
+	n->join = NULL;
+	n->replica = NULL;
 	n->app.vtable->close(n->app.self);
 	n->app.self = NULL;
 	n->up = false;
@@ -456,9 +520,10 @@ static void do_effects(struct world *w, size_t node)
 	for (size_t i = 0; i < n->effects.count; i++)
 		do_effect(w, node, &n->effects.items[i]);
 	n->effects.count = 0;
-	if (replica_stopped(n->replica))
+	if (n->replica && replica_stopped(n->replica))
 		fail_msg("node %zu stopped: %s", node, replica_stopped(n->replica));
-	uint64_t next = replica_next_ms(n->replica, world_now(w));
+	uint64_t next = n->join ? join_next_ms(n->join, world_now(w))
+				: replica_next_ms(n->replica, world_now(w));
 	if (next == n->tick_ms || next == UINT64_MAX)
 		return;
 	n->tick_ms = next > w->now_ms ? next : w->now_ms;
@@ -495,8 +560,13 @@ static void happen(struct world *w, struct world_event *e)
 	if (e->in.kind == REPLICA_TX_VERIFIED)
 		e->in.u.tx.verdict = &good; /* every signature here is good */
 	input_in_hand = &e->in;
-	replica_step(n->replica, &e->in, world_now(w), &n->effects);
+	if (n->join)
+		join_step(n->join, &e->in, world_now(w), &n->effects);
+	else
+		replica_step(n->replica, &e->in, world_now(w), &n->effects);
 	do_effects(w, e->node);
+	if (n->join && join_state(n->join) != JOIN_RUNS)
+		end_join(w, e->node);
 }
 
 static bool next_event(struct world *w, uint64_t until_ms)
@@ -557,7 +627,8 @@ void world_pay(struct world *w, size_t node, size_t account, size_t memo_bytes)
 
 int64_t world_height(const struct world *w, size_t node)
 {
-	return replica_head(w->nodes[node].replica)->height;
+	const struct replica *replica = w->nodes[node].replica;
+	return replica ? replica_head(replica)->height : 0;
 }
 
 void world_same_state(struct world *w, size_t a, size_t b)

@@ -5,6 +5,7 @@
 #define TESTS_UNIT_REPLICA_WORLD_H
 
 #include "genesis/genesis.h"
+#include "replica/join.h"
 #include "replica/replica.h"
 
 enum { WORLD_NODES_MAX = 6, WORLD_ACCOUNTS = 64 };
@@ -19,6 +20,8 @@ struct world_node {
 	struct app app;
 	struct mempool *mempool;
 	struct replica *replica;
+	struct join *join; /* not NULL: it joins, and has no replica yet */
+	int64_t joined;    /* the height it took over; 0: none */
 	struct replica_effects effects;
 	struct fence_record fence;
 	struct buf log;
@@ -63,6 +66,8 @@ void world_close(struct world *w);
 
 /* Opens what its store holds (the genesis, if nothing) and links it with everybody who is up. */
 void world_start(struct world *w, size_t node);
+/* The same, but that it joins first, if the others are that far ahead. */
+void world_start_joining(struct world *w, size_t node, uint64_t heights_min);
 void world_stop(struct world *w, size_t node);
 /* Its store begins anew, in memory. It must be stopped. */
 void world_wipe(struct world *w, size_t node);

@@ -45,6 +45,11 @@ static const struct key keys[] = {
 	TEXT("rpc.origins", rpc_origins, "", "browser Origins allowed, separated by commas"),
 	TEXT("p2p.listen", p2p_listen, "127.0.0.1", "numeric address of the peers' port"),
 	NUMBER("p2p.port", p2p_port, "26656", 0, 65535, "peers' port; the peers are in peers.json"),
+	NUMBER("p2p.fast_join", fast_join, "1000", 0, 1000000000,
+		"a new node so many blocks behind takes over a proved state; 0: never"),
+	NUMBER("snapshot.interval", snapshot_interval, "1000", 0, 1000000000,
+		"blocks between two states that others may join from; the same on every node; 0: "
+		"none"),
 	FLAG("coordinator.enabled", coordinator_enabled, "false", "run the coordinator here"),
 	TEXT("coordinator.listen", coordinator_listen, "127.0.0.1", "address of its REST port"),
 	NUMBER("coordinator.port", coordinator_port, "18000", 0, 65535, "its REST port"),

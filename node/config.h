@@ -17,6 +17,8 @@ struct config {
 
 	char p2p_listen[CONFIG_TEXT_BYTES];
 	uint64_t p2p_port;
+	uint64_t fast_join;         /* 0: never; else blocks behind from which on */
+	uint64_t snapshot_interval; /* blocks; 0: none */
 
 	char rpc_listen[CONFIG_TEXT_BYTES];
 	uint64_t rpc_port;

@@ -64,12 +64,13 @@ static enum status open_genesis(struct daemon_parts *p, char fault[NODE_FAULT_BY
 	return STATUS_OK;
 }
 
-static enum status open_app(struct daemon_parts *p)
+enum status daemon_open_app(struct daemon_parts *p)
 {
 	struct settle_config config = {
 		.chain_tag = p->genesis->chain_tag,
 		.heartbeat_ms = p->genesis->engine.heartbeat_ms,
 		.block_bytes_max = (uint64_t)p->genesis->consensus.block_max_bytes,
+		.snapshot_interval = p->config->snapshot_interval,
 		.log = &p->log,
 	};
 	return settle_open(&p->app, &p->store, &config);
@@ -83,7 +84,7 @@ static enum status open_store(struct daemon_parts *p, char fault[NODE_FAULT_BYTE
 		status = store_rocks_open(&p->store, path, fault);
 	if (status != STATUS_OK)
 		return status;
-	status = open_app(p);
+	status = daemon_open_app(p);
 	if (status == STATUS_CORRUPT)
 		snprintf(fault, NODE_FAULT_BYTES,
 			"%.100s: the settlement state is damaged, or genesis.json isn't the one "
@@ -135,7 +136,7 @@ static enum status write_genesis(struct daemon_parts *p, char fault[NODE_FAULT_B
 		return status;
 	p->app.vtable->close(p->app.self);
 	p->app.self = NULL;
-	return open_app(p);
+	return daemon_open_app(p);
 }
 
 static enum status open_mempool(struct daemon_parts *p)
@@ -191,6 +192,11 @@ static enum status start_driver(struct daemon_parts *p, char fault[NODE_FAULT_BY
 	config.stopped = on_stopped;
 	config.ctx = p;
 	status = driver_new(&p->driver, &config, fault);
+	/* Who came up while there was nobody to tell. */
+	for (uint32_t i = 0; status == STATUS_OK && i < PEERS_MAX; i++) {
+		if (p->peer_up[i])
+			driver_peer_up(p->driver, i);
+	}
 	secret_wipe(&config.secret, sizeof config.secret);
 	return status;
 }
@@ -282,6 +288,13 @@ static enum status serve_metrics(struct daemon_parts *p, char fault[NODE_FAULT_B
 
 /* ---- the whole ---- */
 
+static enum status join_chain(struct daemon_parts *p, char fault[NODE_FAULT_BYTES])
+{
+	struct replica_config config;
+	replica_config_of(p, &config);
+	return joining_run(p, &config, fault);
+}
+
 static enum status open_all(struct daemon_parts *p, char fault[NODE_FAULT_BYTES])
 {
 	uint8_t seed[32];
@@ -296,9 +309,12 @@ static enum status open_all(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]
 	if (status == STATUS_OK)
 		status = write_genesis(p, fault);
 	if (status == STATUS_OK)
-		status = open_mempool(p);
-	if (status == STATUS_OK)
 		status = peering_start(p, fault);
+	if (status == STATUS_OK)
+		status = join_chain(p, fault);
+	if (status != STATUS_OK || p->stop_asked)
+		return status;
+	status = open_mempool(p);
 	if (status == STATUS_OK)
 		status = start_driver(p, fault);
 	if (status == STATUS_OK)
@@ -345,6 +361,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	struct daemon_parts *p = arg;
 	log_event(&p->log, LOG_INFO, "stopping signal=%d", (int)number);
+	p->stop_asked = true;
 	event_base_loopbreak(p->loop);
 }
 
@@ -408,7 +425,7 @@ int daemon_run(const char *home, const struct config *config)
 		code = 1;
 	} else {
 		/* What stopped the validator while it started broke a loop that did not run yet. */
-		if (!p->stopped) {
+		if (!p->stopped && !p->stop_asked) {
 			say_ready(p);
 			event_base_dispatch(p->loop);
 		}

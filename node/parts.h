@@ -13,6 +13,7 @@
 #include "wallet/sender.h"
 
 struct coordinator;
+struct joining;
 
 /* The coordinator as this process runs it: a client of the chain that happens to live here. */
 struct coordinator_role {
@@ -36,6 +37,9 @@ struct daemon_parts {
 	struct mempool *mempool;
 	struct driver *driver;
 	struct net *net; /* NULL: no peers are listed */
+	bool peer_up[PEERS_MAX];
+	struct joining *joining; /* not NULL: the peers talk to it, there is no driver yet */
+	bool stop_asked;         /* by a signal */
 	struct chain_view view;
 	struct event *watch;
 	struct stall_teller teller;
@@ -57,6 +61,16 @@ void peering_drop(void *ctx, uint32_t peer);
 /* stall_watch.c: after view is filled */
 MUST_USE enum status stall_watch_start(struct daemon_parts *p);
 void stall_watch_stop(struct daemon_parts *p);
+
+/* joining.c: on a new store, before mempool and driver, which hold the app that it opens anew.
+ * STATUS_OK also when there was nothing to join, or stop_asked came before the end. */
+MUST_USE enum status joining_run(
+	struct daemon_parts *p, const struct replica_config *config, char fault[NODE_FAULT_BYTES]);
+void joining_input(
+	struct daemon_parts *p, enum replica_input_kind kind, uint32_t peer, struct bytes bytes);
+
+/* daemon.c: the settlement app over the store */
+MUST_USE enum status daemon_open_app(struct daemon_parts *p);
 
 /* coordinator_role.c */
 MUST_USE enum status coordinator_role_start(struct daemon_parts *p, char fault[NODE_FAULT_BYTES]);

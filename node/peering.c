@@ -11,20 +11,31 @@
 
 static void on_up(void *ctx, uint32_t peer)
 {
-	const struct daemon_parts *p = ctx;
-	driver_peer_up(p->driver, peer);
+	struct daemon_parts *p = ctx;
+	p->peer_up[peer] = true;
+	if (p->joining)
+		joining_input(p, REPLICA_PEER_UP, peer, bytes_view(NULL, 0));
+	else if (p->driver)
+		driver_peer_up(p->driver, peer);
 }
 
 static void on_down(void *ctx, uint32_t peer)
 {
-	const struct daemon_parts *p = ctx;
-	driver_peer_down(p->driver, peer);
+	struct daemon_parts *p = ctx;
+	p->peer_up[peer] = false;
+	if (p->joining)
+		joining_input(p, REPLICA_PEER_DOWN, peer, bytes_view(NULL, 0));
+	else if (p->driver)
+		driver_peer_down(p->driver, peer);
 }
 
 static void on_frame(void *ctx, uint32_t peer, struct bytes frame)
 {
-	const struct daemon_parts *p = ctx;
-	driver_peer_message(p->driver, peer, frame);
+	struct daemon_parts *p = ctx;
+	if (p->joining)
+		joining_input(p, REPLICA_MESSAGE, peer, frame);
+	else if (p->driver)
+		driver_peer_message(p->driver, peer, frame);
 }
 
 void peering_send(void *ctx, uint32_t peer, struct bytes message)

@@ -16,8 +16,10 @@
  * drops who gave it and begins again with what the others offer. */
 
 enum {
-	NOBODY_MS = 1000, /* without a word from anybody */
-	GATHER_MS = 300,  /* after the first word */
+	NOBODY_MS = 1000, /* without a word from anybody, while the genesis is young */
+	YOUNG_MS = 60 * 1000,
+	GATHER_MS = 300, /* after the first word */
+	FEW_MS = 10000,  /* when it would be worth it, and too few are up */
 	OFFERS_MS = 1000,
 	ANSWER_MS = 2000, /* for one answer */
 	PAUSE_MS = 5000,
@@ -224,6 +226,15 @@ static uint32_t next_voucher(const struct join *j, uint32_t after, struct replic
 
 /* ---- choosing ---- */
 
+/* One more than may lie. */
+static uint32_t vouchers_needed(const struct join *j)
+{
+	uint32_t need = (j->config.start.validators.count - 1) / 3 + 1;
+	/* No more are listed: the operator trusts them. */
+	bool few = j->config.peer_count > 0 && need > j->config.peer_count;
+	return few ? j->config.peer_count : need;
+}
+
 static void gather(struct join *j, struct replica_now now, struct replica_effects *out)
 {
 	uint32_t said = 0, up = 0, far = 0;
@@ -235,7 +246,13 @@ static void gather(struct join *j, struct replica_now now, struct replica_effect
 		far += j->peers[i].up && j->peers[i].height > enough;
 	}
 	bool all = said > 0 && said == up && said >= j->config.peer_count;
-	if (!all && (said == 0 ? passed_ms < NOBODY_MS : now.steady_ms < j->stage_ms + GATHER_MS))
+	int64_t age_ms = timestamp_ms(now.wall) - timestamp_ms(j->config.start.time);
+	uint64_t nobody_ms = age_ms > YOUNG_MS ? FEW_MS : NOBODY_MS;
+	/* Links that were up before take seconds to come back: it is worth waiting for those whose
+	 * word is needed. */
+	if (far > 0 && said < vouchers_needed(j) && passed_ms < FEW_MS)
+		return;
+	if (!all && (said == 0 ? passed_ms < nobody_ms : now.steady_ms < j->stage_ms + GATHER_MS))
 		return;
 	if (far == 0) {
 		over(j, JOIN_NOT_NEEDED, "");
@@ -251,12 +268,7 @@ static void gather(struct join *j, struct replica_now now, struct replica_effect
 /* The highest that enough of them offer alike. */
 static bool choose(struct join *j)
 {
-	uint32_t up = 0;
-	for (uint32_t i = 0; i < PEERS_MAX; i++)
-		up += j->peers[i].up;
-	uint32_t need = (j->config.start.validators.count - 1) / 3 + 1;
-	if (j->config.peer_count > 0 && need > j->config.peer_count)
-		need = j->config.peer_count; /* no more are listed: the operator trusts them */
+	uint32_t need = vouchers_needed(j);
 	const struct join_offer *best = NULL;
 	for (uint32_t i = 0; i < PEERS_MAX; i++) {
 		const struct join_peer *p = &j->peers[i];
@@ -715,6 +727,8 @@ void join_step(struct join *j, const struct replica_input *in, struct replica_no
 		memset(&j->peers[peer], 0, sizeof j->peers[peer]);
 		j->peers[peer].up = true;
 		say_standing(j, peer, out);
+		if (j->stage > STAGE_GATHER)
+			ask_snapshots(j, peer, out);
 	} else if (in->kind == REPLICA_PEER_DOWN) {
 		memset(&j->peers[peer], 0, sizeof j->peers[peer]);
 		if (j->asked_peer == peer)

@@ -150,8 +150,8 @@ threads_check() {
 	return 1
 }
 
-# The rooms with threads of their own, and those that live on the loop beside them.
-threads_tests='^(node_|http_|rpc_|store_)'
+# The rooms with threads of their own, those that live on the loop beside them, and four whole nodes.
+threads_tests='^(node_|http_|rpc_|store_|e2e_four_validators_hurt$)'
 
 packages_ensure
 build_tree release build

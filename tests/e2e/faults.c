@@ -446,6 +446,16 @@ static bool prepare(const char *program, const char *dir, char fault[256])
 	return ok && live_net_relay(&net, network, fault) && live_net_start(&net, fault);
 }
 
+/* What a node, or a sanitizer it was built with, says of itself. */
+static void check_log(size_t node)
+{
+	static const char *const bad[] = {"aitbcd: bug:", "WARNING: ThreadSanitizer",
+		"ERROR: AddressSanitizer", "runtime error:"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		if (live_node_log_has(&net.nodes[node], bad[i]))
+			load_fail(&load, "node %zu says \"%s\"", node, bad[i]);
+}
+
 static void judge(void)
 {
 	struct equal_report report;
@@ -459,8 +469,7 @@ static void judge(void)
 			VALIDATORS);
 	load_judge(&load);
 	for (size_t i = 0; i < VALIDATORS; i++) {
-		if (live_node_log_has(&net.nodes[i], "aitbcd: bug:"))
-			load_fail(&load, "node %zu found a bug of its own", i);
+		check_log(i);
 		if (!live_node_kill(&net.nodes[i], SIGTERM))
 			load_fail(&load, "node %zu had ended by itself", i);
 	}

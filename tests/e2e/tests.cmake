@@ -17,7 +17,8 @@ if(TARGET aitbcd)
 		COMMAND e2e_faults $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 60)
 	add_test(NAME e2e_four_validators_hurt_for_ten_minutes
 		COMMAND e2e_faults $<TARGET_FILE:aitbcd> ${CMAKE_BINARY_DIR}/tests 600)
-	set_tests_properties(e2e_four_validators_hurt PROPERTIES LABELS e2e TIMEOUT 300 RUN_SERIAL ON)
+	set_tests_properties(e2e_four_validators_hurt PROPERTIES LABELS e2e TIMEOUT 300 RUN_SERIAL ON
+		ENVIRONMENT "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/unit/tsan.supp")
 	set_tests_properties(e2e_four_validators_hurt_for_ten_minutes
 		PROPERTIES LABELS "e2e;full" TIMEOUT 1800 RUN_SERIAL ON)
 	e2e_program(disk_full SOURCES e2e/disk_full.c LINKS live)

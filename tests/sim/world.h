@@ -1,7 +1,7 @@
 /* world: time and chance of the simulator: one queue of events in order of time, one seed, one
- * thread. Owns nodes, network, workload and checks. First everything may fail; then nothing fails
- * any more, and so many blocks must be committed by every node. What happens is hashed as it
- * happens: the same seed gives the same hash. */
+ * thread. Owns nodes, network, faults, workload and checks. What fails is faults.h's, when it ends
+ * and what must follow phases.h's. What happens is hashed as it happens: the same seed gives the
+ * same hash. */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 

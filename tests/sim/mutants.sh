@@ -142,6 +142,8 @@ all() {
 		's/if (!vote_verify(a, chain_id, &v->key) || !vote_verify(b, chain_id, &v->key))/if (false)/' --nodes 4 --liars evidence --seeds 1..100
 	mutant "a silent peer is asked for ever" replica/sync.c 's/^\t\task_again(s);/\t\t;/' --nodes 4 --liars sync --crashes --seeds 1..100
 	# ---- storms
+	mutant "recovery stands on what isn't synced" replica/replica.c 's/^\treplica_effect(out, REPLICA_LOG_SYNC);$//' --storm --seeds 500..900
+	mutant "a new link forgets what was said early" replica/peers.c 's/^\tr->peers\[peer\].early_bytes = early_bytes;//' --storm --seeds 1..100
 	mutant "rot in the log is where it ends" replica/replica.c 's/uint64_t needed = signed_here ? fence->log_bytes : 0;/uint64_t needed = 0;/' --storm --seeds 1..1000
 	mutant "a validator without its fence votes at once" replica/voice.c '/^static enum status doubt/,/^}/ s/^{/{\n\tif (r)\n\t\treturn STATUS_OK;/' \
 		--storm --seeds 1..1000

@@ -87,12 +87,6 @@ static void stall_metrics(struct buf *out, const struct daemon_parts *p)
 		(uint64_t)stall.total);
 	metric(out, "consensus_votes_missing", "gauge",
 		"Validators whose vote in the current step has not come.", missing);
-	metric(out, "consensus_silent", "gauge",
-		"1: this node may not vote; consensus_progress and the log say why.",
-		stall.silent ? 1 : 0);
-	metric(out, "consensus_clock_paused", "gauge",
-		"1: this node's clock leapt ahead; it proposes nothing.",
-		stall.clock_paused ? 1 : 0);
 	metric(out, "consensus_waiting_seconds", "gauge",
 		"How long the height has been under decision; 0: nothing to decide.",
 		stall.waiting_ms / 1000);

@@ -10,12 +10,14 @@
 
 #include <cmocka.h>
 
+#include "base/json.h"
 #include "chain/settle/settle.h"
 #include "chain/store_mem.h"
 #include "chain/tx.h"
 #include "node/clock.h"
 #include "node/driver.h"
 #include "node/homes.h"
+#include "node/round_state.h"
 #include "tests/unit/node_place.h"
 #include "wallet/keystore.h"
 
@@ -750,11 +752,95 @@ static int start_keys(void **state)
 	return keys_start(seed) ? 0 : -1;
 }
 
+/* ---- the round state, as clients of CometBFT read it ---- */
+
+/* "name,name,..." of an object, in the order of the text. */
+static void names_of(char *out, size_t out_bytes, const json_t *object)
+{
+	const char *name;
+	json_t *value;
+	size_t len = 0;
+	out[0] = 0;
+	json_object_foreach((json_t *)(uintptr_t)object, name, value) len +=
+		(size_t)snprintf(out + len, out_bytes - len, "%s%s", len > 0 ? "," : "", name);
+}
+
+static json_t *round_state(const struct world *w, bool full, const char *names)
+{
+	struct buf text = {0};
+	struct json_fault fault;
+	char got[512];
+	round_state_put(&text, w->driver, full);
+	json_t *root = json_read(buf_view(&text), &fault);
+	assert_non_null(root);
+	names_of(got, sizeof got, root);
+	assert_string_equal(got, names);
+	buf_fini(&text);
+	return root;
+}
+
+/* Vote{0:ADDRESS HEIGHT/ROUND/TYPE(Type) BLOCK SIGNATURE EXTENSION @ TIME} */
+static void assert_is_vote(const char *text, int64_t of_height)
+{
+	char address[16], block[16], signature[16], extension[16], time[64];
+	long long at;
+	int round;
+	assert_int_equal(sscanf(text,
+				 "Vote{0:%12[0-9A-F] %lld/%2d/SIGNED_MSG_TYPE_PRECOMMIT("
+				 "Precommit) %12[0-9A-F] %12[0-9A-F] %12[0] @ %[0-9:.TZ-]}",
+				 address, &at, &round, block, signature, extension, time),
+		7);
+	assert_int_equal(at, of_height);
+	assert_int_equal(round, 0);
+	assert_int_equal(strlen(signature), 12);
+	struct timestamp when;
+	assert_true(rfc3339_parse(&when, time, strlen(time)));
+}
+
+static void the_round_state_is_spelled_as_cometbft_spells_it(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(start(w), STATUS_OK);
+	reach(w, 2);
+	turn_until(w, is_between_blocks, NULL);
+	int64_t now = height(w) + 1;
+	char text[64];
+	json_t *simple = round_state(w, false,
+		"height/round/step,start_time,proposal_block_hash,locked_block_hash,"
+		"valid_block_hash,height_vote_set,proposer");
+	snprintf(text, sizeof text, "%lld/0/1", (long long)now);
+	assert_string_equal(json_string_value(json_object_get(simple, "height/round/step")), text);
+	const json_t *round = json_array_get(json_object_get(simple, "height_vote_set"), 0);
+	char names[256];
+	names_of(names, sizeof names, round);
+	assert_string_equal(
+		names, "round,prevotes,prevotes_bit_array,precommits,precommits_bit_array");
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(round, "prevotes"), 0)),
+		"nil-Vote");
+	assert_string_equal(json_string_value(json_object_get(round, "prevotes_bit_array")),
+		"BA{1:_} 0/10 = 0.00");
+	json_decref(simple);
+
+	json_t *full = round_state(w, true,
+		"height,round,step,start_time,commit_time,validators,proposal,proposal_block,"
+		"proposal_block_parts,locked_round,locked_block,locked_block_parts,valid_round,"
+		"valid_block,valid_block_parts,votes,commit_round,last_commit,last_validators,"
+		"triggered_timeout_precommit");
+	const json_t *last = json_object_get(full, "last_commit");
+	assert_string_equal(json_string_value(json_object_get(last, "votes_bit_array")),
+		"BA{1:x} 10/10 = 1.00");
+	assert_is_vote(
+		json_string_value(json_array_get(json_object_get(last, "votes"), 0)), now - 1);
+	json_decref(full);
+}
+
 int main(void)
 {
 #define CLAIM(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CLAIM(a_signed_transfer_is_admitted_and_committed),
+		CLAIM(the_round_state_is_spelled_as_cometbft_spells_it),
 		CLAIM(what_is_not_a_good_transaction_is_answered_and_no_more),
 		CLAIM(the_same_bytes_twice_are_known_and_both_waits_fire),
 		CLAIM(a_wait_ends_at_its_deadline),

@@ -38,6 +38,8 @@ static void on_log(void *ctx, enum log_level level, const char *line, size_t len
 	struct cluster *c = ctx;
 	if (getenv("ROT_TRACE"))
 		printf("%8llu %.*s\n", (unsigned long long)c->now_ms, (int)len, line);
+	if (strstr(line, "validator_votes_again"))
+		snprintf(c->votes_again, sizeof c->votes_again, "%.*s", (int)len, line);
 	if (level >= LOG_UNUSUAL)
 		snprintf(c->last_event, sizeof c->last_event, "%.*s", (int)len, line);
 }

@@ -55,8 +55,9 @@ struct cluster {
 	size_t mail_first, mail_count, mail_cap;
 	uint64_t next_sequence;
 	struct log log;
-	char last_event[CLUSTER_FAULT_BYTES]; /* of the unusual kind */
-	char fault[CLUSTER_FAULT_BYTES];      /* what must never be; "": nothing */
+	char last_event[CLUSTER_FAULT_BYTES];  /* of the unusual kind */
+	char votes_again[CLUSTER_FAULT_BYTES]; /* the last event of that name */
+	char fault[CLUSTER_FAULT_BYTES];       /* what must never be; "": nothing */
 };
 
 /* Homes node0.. in dir, which exists; nobody runs. */

@@ -128,9 +128,14 @@ static void without_its_fence_it_follows_and_signs_nothing(void **state)
 	assert_silent(w, REPLICA_NO_FENCE, "no_fence");
 	assert_non_null(strstr(w->c.last_event, "--validator.unsafe_renew_fence true"));
 	uint64_t before = first(w)->signatures;
+	static uint8_t log[LOG_BYTES_MAX], later[LOG_BYTES_MAX];
+	size_t len = place_read(&w->place, "node0/consensus.log", log, sizeof log);
 	go_on(w, 15);
 	assert_int_equal(first(w)->signatures, before);
-	assert_false(place_has(&w->place, "node0/fence")); /* the next start must see it too */
+	/* The next start must see it too, and the log as it was. */
+	assert_false(place_has(&w->place, "node0/fence"));
+	assert_int_equal(place_read(&w->place, "node0/consensus.log", later, sizeof later), len);
+	assert_memory_equal(log, later, len);
 	cluster_stop(&w->c, 0);
 	start(w, 0);
 	assert_silent(w, REPLICA_NO_FENCE, "no_fence");
@@ -212,6 +217,9 @@ static void who_lost_blocks_votes_again_above_what_it_signed(void **state)
 	reach(w, height);
 	assert_int_equal(first(w)->signatures, before);
 	assert_votes(w);
+	char wanted[64];
+	snprintf(wanted, sizeof wanted, "height=%lld after=blocks_lost", (long long)height + 1);
+	assert_non_null(strstr(w->c.votes_again, wanted));
 }
 
 /* Stops the first node in the midst of a height that it has voted in. */

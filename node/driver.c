@@ -172,6 +172,7 @@ static void do_committed(struct driver *d, const struct replica_effect *e)
 {
 	d->counts.blocks++;
 	d->counts.txs += e->u.committed.tx_count;
+	d->counts.tx_bytes += e->u.committed.tx_bytes;
 	const uint8_t *hashes = e->bytes.data;
 	for (size_t i = 0; d->waits.count > 0 && i < e->u.committed.tx_count; i++) {
 		struct hash32 hash;

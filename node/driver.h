@@ -65,8 +65,8 @@ struct driver_height {
 struct driver_height driver_height(const struct driver *d);
 
 struct driver_counts {
-	uint64_t blocks, txs; /* committed since the start */
-	uint64_t verified;    /* signatures checked by the threads */
+	uint64_t blocks, txs, tx_bytes; /* committed since the start */
+	uint64_t verified;              /* signatures checked by the threads */
 	uint64_t log_syncs, fence_writes;
 	size_t submissions, waits; /* under way */
 };

@@ -26,6 +26,18 @@ static uint64_t resident_bytes(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* By consensus_tx_bytes_total and the number of links: what gossip costs. */
+static uint64_t link_bytes(const struct daemon_parts *p)
+{
+	uint64_t bytes = 0;
+	struct net_status status;
+	for (uint32_t i = 0; p->net && i < net_peer_count(p->net); i++) {
+		if (net_look(p->net, i, &status))
+			bytes += status.bytes_in + status.bytes_out;
+	}
+	return bytes;
+}
+
 static void chain_metrics(struct buf *out, const struct daemon_parts *p)
 {
 	const struct replica *replica = driver_replica(p->driver);
@@ -48,12 +60,16 @@ static void chain_metrics(struct buf *out, const struct daemon_parts *p)
 		counts.blocks);
 	metric(out, "consensus_txs_total", "counter", "Transactions committed since the start.",
 		counts.txs);
+	metric(out, "consensus_tx_bytes_total", "counter",
+		"Bytes of the transactions committed since the start.", counts.tx_bytes);
 	metric(out, "consensus_log_syncs_total", "counter", "Syncs of the consensus log.",
 		counts.log_syncs);
 	metric(out, "consensus_fence_writes_total", "counter", "Records written to the fence.",
 		counts.fence_writes);
 	metric(out, "p2p_peers", "gauge", "Peers whose link is up.",
 		p->net ? net_up_count(p->net) : 0);
+	metric(out, "p2p_link_bytes", "gauge",
+		"Bytes in and out over the links that are up, since each came up.", link_bytes(p));
 	metric(out, "mempool_txs", "gauge", "Transactions that wait for a block.", mempool.txs);
 	metric(out, "mempool_ready_txs", "gauge", "Of these, those a block could take now.",
 		mempool.ready);

@@ -484,6 +484,8 @@ static void written(struct replica *r, struct apply_job *job, struct replica_now
 	struct replica_effect *e = replica_effect(out, REPLICA_COMMITTED);
 	e->u.committed.height = r->head.height;
 	e->u.committed.tx_count = c->tx_count;
+	for (size_t i = 0; i < c->tx_count; i++)
+		e->u.committed.tx_bytes += c->txs[i].raw.len;
 	e->bytes_at = r->scratch.len;
 	buf_append(&r->scratch, c->tx_hashes, c->tx_count * sizeof *c->tx_hashes);
 	e->bytes.len = r->scratch.len - e->bytes_at;

@@ -183,10 +183,11 @@ static bool parts_stall(
 	uint32_t parts = 0;
 	for (uint32_t i = 0; i < status->parts.len * 8; i++)
 		parts += bit_of(status->parts, i);
-	bool more = parts > p->parts_told && p->parts_told_height == status->height;
+	/* Said twice, with nothing new in between: what is on its way has had its time. */
+	bool again = p->parts_told_height == status->height && parts <= p->parts_told;
 	p->parts_told = parts;
 	p->parts_told_height = status->height;
-	return !more && now.steady_ms >= p->parts_due_ms;
+	return again && now.steady_ms >= p->parts_due_ms;
 }
 
 static void repair(struct replica *r, uint32_t peer, const Pb__NodeStatus *status,

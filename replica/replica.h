@@ -96,6 +96,7 @@ struct replica_effect {
 			int64_t height;
 			const struct hash32 *tx_hashes; /* valid until the next replica_step */
 			size_t tx_count;
+			size_t tx_bytes; /* of them together */
 		} committed;
 	} u;
 };

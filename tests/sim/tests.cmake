@@ -31,7 +31,7 @@ sim_test(a_validator_and_its_twin_crashing_and_losing_messages
 # Validators that lie: less than a third of the power, in one way, and in ways drawn by the seed.
 foreach(lie proposer voter silent selective part bits height time address block amnesia sync flood
 		stranger replay evidence)
-	sim_test(four_validators_one_lies_${lie} --nodes 4 --liars ${lie} --loss 30 --seeds 1..6)
+	sim_test(four_validators_one_lies_${lie} --nodes 4 --liars ${lie} --loss 30 --seeds 1..12)
 endforeach()
 sim_test(four_validators_one_lies --nodes 4 --liars any --crashes --loss 100 --seeds 1..24)
 sim_test(five_validators_one_lies --nodes 5 --liars any --crashes --loss 50 --seeds 1..12)

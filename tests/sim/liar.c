@@ -7,7 +7,7 @@
 #include "tests/sim/lying.h"
 #include "tests/sim/world.h"
 
-enum { STALL_US_MAX = 30 * 1000 * 1000 };
+enum { STALL_US_MAX = 30 * 1000 * 1000, AHEAD_MS_MAX = 1000 };
 
 static const char *names[LIES] = {"proposer", "voter", "silent", "selective", "part", "bits",
 	"height", "time", "address", "block", "amnesia", "sync", "flood", "stranger", "replay",
@@ -157,6 +157,20 @@ static void watch_stalls(struct world *w, struct plot *plot)
 	}
 }
 
+/* No block is of the future, whoever made it: not more than the honest allow, by their own clocks.
+ */
+static void watch_clock(struct world *w)
+{
+	const struct sim_node *best = world_best(w);
+	if (!best || w->options.storm || w->options.forks || w->checks.faulty[best->seat])
+		return;
+	int64_t ahead_ms = timestamp_ms(replica_head(best->replica)->time) -
+			   (INT64_C(1000) * SIM_START_S + (int64_t)(w->now_us / 1000));
+	if (ahead_ms > AHEAD_MS_MAX)
+		world_fail(w, "height %lld is %lld ms in the future", (long long)best->told,
+			(long long)ahead_ms);
+}
+
 static void due(void *self, struct sim_node *n, uint64_t detail)
 {
 	struct liar *l = self;
@@ -164,6 +178,10 @@ static void due(void *self, struct sim_node *n, uint64_t detail)
 	if (n->replica && !(n->world->healing && l->mute_at_last))
 		lying_act(l);
 	watch_stalls(n->world, l->plot);
+	watch_clock(n->world);
+	/* A proof of one part alone has nothing to lie about. */
+	if (liar_does(l, LIE_PART_INDEX) && n->replica && random_chance(&l->dice, 20))
+		work_flood(&n->world->work, n->world, n, 20);
 	wakes(l);
 }
 

@@ -108,9 +108,9 @@ sim_test_full(four_with_a_liar_often --nodes 4 --liars any --crashes --loss 100 
 sim_test_full(five_with_a_liar_often --nodes 5 --liars any --crashes --loss 50 --seeds 6500..6699)
 sim_test_full(seven_with_two_liars_often --nodes 7 --liars any --loss 50 --seeds 6700..6999)
 sim_test_full(latecomers_and_a_liar_often
-	--nodes 4 --liars sync,height --late --fault-ms 10000 --loss 30 --seeds 7000..7499)
+	--nodes 4 --liars sync,height --late --fault-ms 10000 --loss 30 --seeds 7000..7899)
 sim_test_full(latecomers_and_a_liar_of_any_kind_often
-	--nodes 7 --liars any --liar-count 1 --late --fault-ms 6000 --seeds 7500..7999)
+	--nodes 7 --liars any --liar-count 1 --late --fault-ms 6000 --seeds 7900..7999)
 sim_test_full(forks_are_blamed_on_the_guilty_often
 	--nodes 4 --liars proposer,voter,amnesia --forks --loss 50 --fault-ms 2000 --seeds 8000..8499)
 sim_test_full(twins_heard_by_different_halves_often

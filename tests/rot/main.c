@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/endian.h"
@@ -209,6 +210,10 @@ static void remove_folder(const char *path)
 }
 
 /* ---- one trial, in its own process ---- */
+
+/* What a trial that hangs was at, told by its last act. */
+static const char *stage = "";
+static int answer_to = -1;
 
 static uint64_t dice_state;
 
@@ -437,7 +442,9 @@ static void live_on(struct verdict *v, struct cluster *c)
 	bool silent = replica_silent(m->replica) != NULL;
 	if (silent)
 		say(v, REPAIRED, "%s", replica_silent(m->replica));
+	stage = "goes on";
 	bool reached = cluster_reach(c, before + 3, REACH_MS);
+	stage = "is compared";
 	if (m->stopped[0]) {
 		say(v, STOPPED, "while it ran: %s", m->stopped);
 		reached = cluster_reach(c, before + 3, REACH_MS); /* without it */
@@ -453,6 +460,17 @@ static void live_on(struct verdict *v, struct cluster *c)
 	if (!m->stopped[0] && silent && replica_silence(m->replica) == REPLICA_VOTES &&
 		m->voted < before)
 		say(v, BROKEN, "it is whole and doesn't vote");
+}
+
+static void on_alarm(int signal_number)
+{
+	(void)signal_number;
+	static struct verdict hung = {.outcome = BROKEN};
+	struct timespec used;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	snprintf(hung.text, sizeof hung.text, "it hangs while it %s, after %lld s of CPU", stage,
+		(long long)used.tv_sec);
+	_exit(write(answer_to, &hung, sizeof hung) == (ssize_t)sizeof hung ? 0 : 1);
 }
 
 static void try_one(struct verdict *v, const struct plan *p, uint64_t trial)
@@ -478,13 +496,16 @@ static void try_one(struct verdict *v, const struct plan *p, uint64_t trial)
 	m->rocks = true;
 	c->keeps_batches = false;
 	v->outcome = HARMLESS;
+	stage = "reads its documents";
 	if (read_documents(v, c, home)) {
+		stage = "starts";
 		if (cluster_start(c, 0, fault) != STATUS_OK)
 			say(v, fault[0] ? STOPPED : BROKEN, "%s", fault);
 		else
 			live_on(v, c);
 		if (c->fault[0])
 			say(v, BROKEN, "%s", c->fault);
+		stage = "stops";
 		if (m->up)
 			cluster_stop(c, 0);
 	}
@@ -515,6 +536,8 @@ static void run_trial(struct verdict *out, const struct plan *p, uint64_t trial)
 	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
+		answer_to = ends[1];
+		signal(SIGALRM, on_alarm);
 		alarm(TRIAL_S);
 		struct verdict verdict = {.outcome = HARMLESS};
 		try_one(&verdict, p, trial);

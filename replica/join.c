@@ -439,13 +439,13 @@ static void fetch_chunks(struct join *j, struct replica_now now, struct replica_
 			continue;
 		if (c->asked)
 			j->peers[c->peer].paused_until_ms = now.steady_ms + PAUSE_MS;
-		uint32_t peer = next_voucher(j, c->asked ? c->peer : (index * 7) % PEERS_MAX, now);
+		uint32_t peer = next_voucher(j, j->chunk_peer, now);
 		if (peer == PEERS_MAX) {
 			choose_again(j, now);
 			return;
 		}
 		c->asked = true;
-		c->peer = peer;
+		c->peer = j->chunk_peer = peer;
 		c->due_ms = now.steady_ms + ANSWER_MS;
 		ask_chunk(j, peer, index, out);
 	}

@@ -78,6 +78,7 @@ struct join {
 	uint32_t asked_peer;             /* PEERS_MAX: nobody */
 	uint64_t asked_due_ms;
 	uint32_t chunk_next;                      /* to apply */
+	uint32_t chunk_peer;                      /* asked last: they take turns */
 	struct join_chunk chunks[JOIN_AHEAD_MAX]; /* chunk_next and those behind it, modulo */
 	struct part_set parts;
 	struct store_batch batch;

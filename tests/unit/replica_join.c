@@ -1,4 +1,5 @@
 /* Taking over a snapshot: what is proved before it is believed, and what a liar gets. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "chain/blocks.h"
 #include "chain/format/wire.h"
 #include "chain/proto/peer.pb-c.h"
-#include "chain/store_mem.h"
+#include "chain/store_rocks.h"
 #include "tests/unit/replica_world.h"
 
 enum { VALIDATORS = 4, LATE = 3, LIAR = 0, INTERVAL = 50, FAR = 40 };
@@ -79,6 +80,44 @@ static void a_new_node_takes_over_the_state_and_takes_part(void **state)
 	world_start(&world, LATE);
 	assert_it_takes_part();
 	world_close(&world);
+}
+
+/* Many chunks, several under way, each peer asked; a record of every length at a chunk's end. */
+static void many_chunks_go_over_slow_links_into_a_database(void **state)
+{
+	char dir[] = "join_XXXXXX", fault[256];
+	struct world_node *late = &world.nodes[LATE];
+
+	assert_non_null(mkdtemp(dir));
+	if (store_rocks_open(&late->store, dir, fault) != STATUS_OK)
+		fail_msg("%s", fault);
+	late->has_store = true;
+	world.crowd = 30000;
+	three_go_on(70);
+	world.delay_ms = 25;
+	uint64_t began_ms = world.now_ms;
+	world_start_joining(&world, LATE, FAR);
+	while (late->join && world.now_ms < began_ms + 30000)
+		world_run(&world, 10);
+	uint64_t chunks = world.links[LATE][0].of_kind[PB__PEER_MESSAGE__SUM_CHUNK_REQUEST] +
+			  world.links[LATE][1].of_kind[PB__PEER_MESSAGE__SUM_CHUNK_REQUEST] +
+			  world.links[LATE][2].of_kind[PB__PEER_MESSAGE__SUM_CHUNK_REQUEST];
+	printf("figure: joined a state of %zu accounts over links of 25 ms in %llu ms\n",
+		world.crowd, (unsigned long long)(world.now_ms - began_ms));
+	assert_int_equal(late->joined, INTERVAL);
+	assert_true(chunks > 20 * 4);
+	for (size_t k = 0; k < LATE; k++)
+		assert_true(world.links[LATE][k].of_kind[PB__PEER_MESSAGE__SUM_CHUNK_REQUEST] > 0);
+	assert_it_takes_part();
+	world_stop(&world, LATE);
+	store_close(&late->store);
+	if (store_rocks_open(&late->store, dir, fault) != STATUS_OK)
+		fail_msg("%s", fault);
+	world_start(&world, LATE);
+	assert_it_takes_part();
+	world_close(&world);
+	snprintf(fault, sizeof fault, "rm -r %s", dir);
+	assert_int_equal(system(fault), 0);
 }
 
 static void who_is_not_far_behind_catches_up_block_by_block(void **state)
@@ -325,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_node_takes_over_the_state_and_takes_part),
+		cmocka_unit_test(many_chunks_go_over_slow_links_into_a_database),
 		cmocka_unit_test(who_is_not_far_behind_catches_up_block_by_block),
 		cmocka_unit_test(nobody_there_costs_a_second),
 		cmocka_unit_test(where_no_snapshot_is_kept_it_catches_up_block_by_block),

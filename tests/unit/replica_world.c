@@ -141,6 +141,12 @@ static void make_genesis(struct world *w, size_t validators)
 		assert_int_equal(genesis_add_account(&w->genesis, &address, amount_of(10000000000)),
 			STATUS_OK);
 	}
+	for (size_t i = 0; i < w->crowd; i++) {
+		struct account_address address = {{0xcc, (uint8_t)(i >> 16), (uint8_t)(i >> 8)}};
+		address.b[3] = (uint8_t)i;
+		assert_int_equal(
+			genesis_add_account(&w->genesis, &address, amount_of(1 + i)), STATUS_OK);
+	}
 	for (size_t i = 0; i < w->count; i++) {
 		memset(w->nodes[i].secret.seed, (int)(0x91 + i), 32);
 		w->nodes[i].key = validator_key_of(&w->nodes[i].secret);

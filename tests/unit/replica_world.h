@@ -44,6 +44,7 @@ struct world {
 	struct world_link links[WORLD_NODES_MAX][WORLD_NODES_MAX];
 	uint64_t now_ms, delay_ms;
 	uint64_t relink_ms;    /* after one side ended a link */
+	size_t crowd;          /* accounts that the genesis has beside those below */
 	uint64_t app_interval; /* of snapshots, for the apps opened from now on */
 	struct account_secret accounts[WORLD_ACCOUNTS];
 	struct account_key account_keys[WORLD_ACCOUNTS];

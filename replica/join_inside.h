@@ -85,4 +85,14 @@ struct join {
 	struct buf scratch;
 };
 
+/* join_parts.c */
+void join_say_standing(struct join *j, uint32_t to, struct replica_effects *out);
+void join_ask_snapshots(struct join *j, uint32_t to, struct replica_effects *out);
+void join_ask_light(struct join *j, uint32_t to, int64_t height, struct replica_effects *out);
+void join_ask_block(struct join *j, uint32_t to, int64_t height, struct replica_effects *out);
+void join_ask_chunk(struct join *j, uint32_t to, uint32_t index, struct replica_effects *out);
+/* The block and the head that the taken state belongs to, into the batch behind it. */
+MUST_USE enum status join_fill_batch(
+	struct join *j, const struct candidate *c, struct arena *arena);
+
 #endif

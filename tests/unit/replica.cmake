@@ -10,3 +10,4 @@ unit_test(replica_pace SOURCES unit/replica_world.c LINKS replica chain_settle g
 unit_test(accuse SOURCES sim/accuse.c LINKS chain_format base)
 unit_test(replica_join SOURCES unit/replica_world.c LINKS replica chain_settle chain_store_rocks genesis chain base)
 unit_test(replica_traffic SOURCES unit/replica_world.c LINKS replica chain_settle genesis chain base)
+unit_test(replica_rejoin SOURCES unit/replica_world.c LINKS replica chain_settle genesis chain base)

@@ -409,6 +409,10 @@ static bool read_documents(struct verdict *v, struct cluster *c, const char *hom
 		/* Another chain: the settlement state refuses it when it is opened. */
 		c->people.genesis.chain_tag = genesis.chain_tag;
 	} else if (good) {
+		/* Their names are labels for people: no rule reads them. */
+		for (uint32_t i = 0; i < genesis.validator_count; i++)
+			memcpy(genesis.validators[i].name, c->people.genesis.validators[i].name,
+				sizeof genesis.validators[i].name);
 		buf_clear(&text);
 		genesis_write(&text, &c->people.genesis);
 		genesis_write(&again, &genesis);

@@ -1,6 +1,5 @@
 #include "chain/store_rocks.h"
 
-#include <dirent.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +7,7 @@
 
 #include <rocksdb/c.h>
 
-#include "chain/store_manifest.h"
+#include "chain/store_remains.h"
 
 enum {
 	WRITE_BUFFERS_BYTES = 24 << 20, /* of all families together */
@@ -19,7 +18,6 @@ enum {
 	TABLE_BLOCK_BYTES = 8 << 10,
 	WAL_TOTAL_BYTES = 64 << 20, /* then the family that pins the oldest log is flushed */
 	MANIFEST_BYTES = 16 << 20,
-	MANIFEST_READ_BYTES_MAX = 64 << 20,
 	INFO_LOG_BYTES = 1 << 20,
 	INFO_LOG_FILES = 2,
 	OPEN_FILES_MAX = 256,
@@ -441,64 +439,6 @@ static char *open_families(
 	return error;
 }
 
-enum { PATH_BYTES = 1024 };
-
-static bool read_whole(struct buf *out, const char *path)
-{
-	FILE *file = fopen(path, "rbe");
-	size_t got = 1;
-
-	while (file && got > 0 && out->len < MANIFEST_READ_BYTES_MAX) {
-		uint8_t part[4096];
-
-		got = fread(part, 1, sizeof part, file);
-		buf_append(out, part, got);
-	}
-	if (file)
-		fclose(file);
-	return file && buf_ok(out);
-}
-
-static bool manifest_ends_well(const char *dir, const char *name)
-{
-	char path[PATH_BYTES];
-	struct buf content = {0};
-	bool well;
-
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	/* What can't be read, the library will say better. */
-	well = !read_whole(&content, path) || store_manifest_ends_well(buf_view(&content));
-	buf_fini(&content);
-	return well;
-}
-
-struct remains {
-	bool any;     /* files of a database */
-	bool current; /* the one that leads to all others */
-	bool forgets; /* the list of them would be cut short without a word */
-};
-
-static struct remains look_for_remains(const char *dir)
-{
-	struct remains found = {false, false, false};
-	DIR *folder = opendir(dir);
-
-	if (!folder)
-		return found;
-	for (struct dirent *file; (file = readdir(folder));) {
-		size_t len = strlen(file->d_name);
-		bool manifest = strncmp(file->d_name, "MANIFEST-", 9) == 0;
-
-		found.current = found.current || strcmp(file->d_name, "CURRENT") == 0;
-		found.any = found.any || manifest ||
-			    (len > 4 && strcmp(file->d_name + len - 4, ".sst") == 0);
-		if (manifest && !manifest_ends_well(dir, file->d_name))
-			found.forgets = true;
-	}
-	closedir(folder);
-	return found;
-}
-
 static bool is_ours(const char *family)
 {
 	for (size_t i = 0; i < STORE_FAMILIES; i++)
@@ -552,17 +492,15 @@ static const char *advice_of(enum status status)
 
 enum status store_rocks_open(struct store *out, const char *dir, char fault[256])
 {
-	struct remains remains;
+	struct store_remains remains;
 	struct rocks *rocks;
 	enum status status;
 	char *error;
 
 	fault[0] = '\0';
-	remains = look_for_remains(dir);
-	/* The library would make a new, empty database over what is left of one without CURRENT. */
-	if ((remains.any && !remains.current) || remains.forgets) {
-		snprintf(fault, 256, "%.100s: %s; %s", dir,
-			remains.forgets ? "its MANIFEST is damaged" : "its CURRENT file is gone",
+	remains = store_remains_look(dir);
+	if (remains.fault) {
+		snprintf(fault, 256, "%.100s: %s; %s", dir, remains.fault,
 			advice_of(STATUS_CORRUPT));
 		return STATUS_CORRUPT;
 	}

@@ -6,6 +6,7 @@ unit_test(replica_cost SOURCES unit/replica_world.c LINKS replica chain_settle g
 unit_test(replica_fork SOURCES unit/replica_world.c LINKS replica chain_settle genesis chain base)
 unit_test(replica_sync SOURCES unit/replica_world.c LINKS replica chain_settle genesis chain base)
 unit_test(replica_mutated SOURCES unit/replica_world.c LINKS replica chain_settle genesis chain base)
+set_tests_properties(replica_mutated PROPERTIES TIMEOUT 1800) # with AITBC_FULL, under a sanitizer
 unit_test(replica_pace SOURCES unit/replica_world.c LINKS replica chain_settle genesis chain base)
 unit_test(accuse SOURCES sim/accuse.c LINKS chain_format base)
 unit_test(replica_join SOURCES unit/replica_world.c LINKS replica chain_settle chain_store_rocks genesis chain base)

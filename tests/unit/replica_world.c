@@ -541,7 +541,7 @@ static void do_effects(struct world *w, size_t node)
 
 static void happen(struct world *w, struct world_event *e)
 {
-	static const struct app_verdict good;
+	struct app_verdict verdict;
 	struct world_node *n = &w->nodes[e->node];
 
 	if (e->relink) {
@@ -563,8 +563,10 @@ static void happen(struct world *w, struct world_event *e)
 	}
 	if (e->in.kind == REPLICA_TX || e->in.kind == REPLICA_TX_VERIFIED)
 		e->in.u.tx.raw = buf_view(&e->bytes);
-	if (e->in.kind == REPLICA_TX_VERIFIED)
-		e->in.u.tx.verdict = &good; /* every signature here is good */
+	if (e->in.kind == REPLICA_TX_VERIFIED) {
+		n->app.vtable->verify(n->app.self, e->in.u.tx.raw, &verdict);
+		e->in.u.tx.verdict = &verdict;
+	}
 	input_in_hand = &e->in;
 	if (n->join)
 		join_step(n->join, &e->in, world_now(w), &n->effects);

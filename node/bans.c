@@ -52,7 +52,7 @@ static enum status read_text(struct net_ban bans[PEERS_MAX], const struct peer_l
 {
 	struct json_fault json_fault = {"no array"};
 	json_t *root = json_read(text, &json_fault);
-	bool good = root && json_is_array(root);
+	bool good = json_is_array(root);
 	snprintf(fault, NODE_FAULT_BYTES, "bans.json: %s", json_fault.text);
 	for (size_t i = 0; good && i < json_array_size(root); i++) {
 		good = read_ban(bans, list, json_array_get(root, i), wall_ms);

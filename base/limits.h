@@ -72,6 +72,7 @@ enum {
 	LOOK_BACK_BLOCKS = 10, /* in which a validator looks for signatures of its key */
 	PEERS_MAX = 64,        /* that one node lists */
 	PEER_NAME_BYTES_MAX = 64,
+	HELD_TXS_MAX = 1024,   /* of clients, that wait a moment before they are told to peers */
 	PEER_UP_TXS_MAX = 256, /* waiting transactions that a new link is told, and their bytes */
 	PEER_UP_TX_BYTES_MAX = 1024 * 1024,
 	EARLY_BYTES_MAX =

@@ -6,10 +6,10 @@
 
 /* What a client brought goes to every peer; what a peer brought came from where it was brought. */
 static void done(struct replica *r, const struct replica_input *in, const struct hash32 *hash,
-	const struct mempool_verdict *verdict, struct replica_effects *out)
+	const struct mempool_verdict *verdict, struct replica_now now, struct replica_effects *out)
 {
-	if (verdict->outcome == MEMPOOL_OK && !in->u.tx.from_peer && r->config.has_peers)
-		say_transaction(r, REPLICA_EVERYONE, in->u.tx.raw, out);
+	if (verdict->outcome == MEMPOOL_OK && !in->u.tx.from_peer)
+		spread_tx(r, hash, in->u.tx.raw, now, out);
 	struct replica_effect *e = replica_effect(out, REPLICA_TX_DONE);
 	e->u.tx.ticket = in->u.tx.ticket;
 	e->u.tx.hash = *hash;
@@ -42,7 +42,7 @@ void admit_tx(struct replica *r, const struct replica_input *in, struct replica_
 	}
 	if (verdict.outcome == MEMPOOL_OK)
 		mempool_add(r->config.mempool, &verdict, &hash, raw, now_ms);
-	done(r, in, &hash, &verdict, out);
+	done(r, in, &hash, &verdict, now, out);
 }
 
 void admit_verified(struct replica *r, const struct replica_input *in, struct replica_now now,
@@ -58,5 +58,5 @@ void admit_verified(struct replica *r, const struct replica_input *in, struct re
 		verdict.outcome = MEMPOOL_REFUSED;
 		verdict.verdict = *in->u.tx.verdict;
 	}
-	done(r, in, &in->u.tx.hash, &verdict, out);
+	done(r, in, &in->u.tx.hash, &verdict, now, out);
 }

@@ -77,6 +77,13 @@ struct sync {
 	uint64_t told_ms;   /* when the operator was told that nobody keeps our height */
 };
 
+/* A client's transaction that no peer was told of yet. */
+struct held_tx {
+	bool unsaid; /* nor did a peer tell it */
+	struct hash32 hash;
+	uint64_t due_ms; /* steady */
+};
+
 struct replica {
 	struct replica_config config;
 	struct chain_head head;
@@ -117,6 +124,8 @@ struct replica {
 	uint64_t quiet_from_ms;
 	uint64_t status_due_ms;
 	struct sync sync;
+	struct held_tx held[HELD_TXS_MAX]; /* spread.c's: first come, first due */
+	size_t held_first, held_count;
 	struct buf scratch; /* bytes of this step's effects */
 	/* voice.c: whether it may vote */
 	enum replica_silence silence;
@@ -201,6 +210,14 @@ void clock_watch(struct replica *r, struct replica_now now);
 void clock_trust(struct replica *r, struct replica_now now);
 /* STATUS_REFUSED: alone, and the clock disagrees with the chain. */
 MUST_USE enum status clock_start(const struct replica *r, struct replica_now now, char fault[256]);
+
+/* spread.c: telling the peers what clients brought */
+void spread_tx(struct replica *r, const struct hash32 *hash, struct bytes raw,
+	struct replica_now now, struct replica_effects *out);
+/* A peer said it: nobody needs to hear it from here. */
+void spread_heard(struct replica *r, struct bytes raw);
+void spread_run(struct replica *r, struct replica_now now, struct replica_effects *out);
+uint64_t spread_next_ms(const struct replica *r);
 
 /* peers.c: what comes from peers */
 void peers_up(struct replica *r, uint32_t peer, struct replica_effects *out);

@@ -301,6 +301,7 @@ static const char *dispatch(struct replica *r, uint32_t peer, const Pb__PeerMess
 	case PB__PEER_MESSAGE__SUM_TRANSACTION:
 		if (m->transaction->tx.len == 0 || m->transaction->tx.len > TX_BYTES_MAX)
 			return "transaction size";
+		spread_heard(r, wire_view(m->transaction->tx));
 		submit(r, m->transaction, out);
 		return NULL;
 	case PB__PEER_MESSAGE__SUM_EVIDENCE: return on_evidence(r, m->evidence);

@@ -398,6 +398,7 @@ void replica_step(struct replica *r, const struct replica_input *in, struct repl
 	peers_run_early(r, now, out);
 	sync_run(r, now, out);
 	voice_run(r, now, out);
+	spread_run(r, now, out);
 	gossip_run(r, now, out);
 	/* Sealing waits for a tick, even when it is due: a driver ticks when it has handed over all
 	 * that has arrived, so that one block takes it all. */
@@ -413,6 +414,8 @@ uint64_t replica_next_ms(const struct replica *r, struct replica_now now)
 	uint64_t next = pace_next_ms(r, now);
 	uint64_t status = gossip_next_ms(r);
 	next = status < next ? status : next;
+	uint64_t spread = spread_next_ms(r);
+	next = spread < next ? spread : next;
 	uint64_t voice = voice_next_ms(r, now);
 	next = voice < next ? voice : next;
 	for (size_t i = 0; i < TIMERS_MAX; i++) {

@@ -98,9 +98,9 @@ static void a_transaction_crosses_a_link_once_and_once_in_its_block(void **state
 	}
 }
 
-/* A client that tells every node itself at the same moment makes them say it to each other at the
- * same moment, too: each link carries it both ways, and never a third time. */
-static void who_tells_all_of_them_costs_no_more_than_once_each_way(void **state)
+/* A client that tells every node itself at the same moment doesn't make them say it to each other
+ * at the same moment. */
+static void who_tells_all_of_them_costs_no_more(void **state)
 {
 	begin(5);
 	for (size_t i = 0; i < 50; i++) {
@@ -117,7 +117,7 @@ static void who_tells_all_of_them_costs_no_more_than_once_each_way(void **state)
 	world_run(&world, 1000);
 	assert_true(world.committed_txs >= 2000);
 	figure("told to each by its client");
-	assert_in_range(worst_link(), 1, 300);
+	assert_in_range(worst_link(), 1, 249);
 	world_close(&world);
 }
 
@@ -143,7 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_transaction_crosses_a_link_once_and_once_in_its_block),
-		cmocka_unit_test(who_tells_all_of_them_costs_no_more_than_once_each_way),
+		cmocka_unit_test(who_tells_all_of_them_costs_no_more),
 		cmocka_unit_test(a_vote_crosses_a_link_once),
 	};
 
